@@ -1,0 +1,48 @@
+# The commands that people and CI run. Only Python 3.10-3.13 and make have to be there.
+PYTHON ?= python3
+# The addons stack exists for Python 3.10 and 3.11 only.
+ADDONS_PYTHON ?= $(firstword $(foreach p,python3.11 python3.10 python3,$(shell \
+	$(p) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && echo $(p))))
+WORKDIR ?= runs/quickstart
+
+.PHONY: quickstart test lint addons-test clean
+
+quickstart: .venv/demo
+	.venv/bin/python -m cyclegan_tf.train --flagfile=configs/quickstart.flags --workdir=$(WORKDIR)
+
+test: .venv/dev
+	.venv/bin/python -m pytest -n 2
+
+lint: .venv/dev
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+# Exchanges runs between the two stacks, so it needs both.
+addons-test: .venv/dev
+ifeq ($(ADDONS_PYTHON),)
+	@echo "SKIPPED addons-test: it needs Python 3.10 or 3.11, and there is none"
+else
+	$(MAKE) .venv-addons/dev
+	CYCLEGAN_TF_OTHER_PYTHON=$(CURDIR)/.venv/bin/python .venv-addons/bin/python -m pytest -n 2 \
+		tests/models tests/training tests/integration
+endif
+
+clean:
+	rm -rf .venv .venv-addons build *.egg-info
+
+# An environment is made once, and brought up to date when setup.py changes.
+.venv/demo: setup.py
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[demo-data]'
+	touch $@
+
+.venv/dev: setup.py
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[demo-data,dev]'
+	touch .venv/demo $@
+
+.venv-addons/dev: setup.py
+	$(ADDONS_PYTHON) -m venv .venv-addons
+	.venv-addons/bin/python -m pip install --quiet --disable-pip-version-check -e '.[addons,demo-data,dev]'
+	touch $@

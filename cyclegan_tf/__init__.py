@@ -1,0 +1,37 @@
+"""CycleGAN for Keras and TensorFlow: translating images between two unpaired domains."""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Where each public name lives; they are imported when first used, because TensorFlow takes
+# seconds and `--help` should not.
+_HOMES = {
+    "Config": "config",
+    "UserError": "config",
+    "CycleGAN": "models.cyclegan",
+    "ImagePool": "models.image_pool",
+    "resnet_generator": "models.generators",
+    "patch_discriminator": "models.discriminators",
+    "adam": "compat",
+    "Geometry": "data.geometry",
+    "Domain": "data.pipeline",
+    "open_sources": "data.sources",
+    "unpaired_dataset": "data.pipeline",
+    "Experiment": "training.experiment",
+    "load_generators": "training.experiment",
+    "translate_files": "serving.translation",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,147 @@
+"""Command lines: absl flags made from the configuration's dataclasses, and how commands end."""
+
+import dataclasses
+import logging
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from absl import flags
+
+from cyclegan_tf.config import Config, UserError, options
+
+_DEFINE: dict[type, Callable[..., Any]] = {
+    bool: flags.DEFINE_boolean,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+}
+
+
+class CommandLine:
+    """The flags of one command, by titled groups.
+
+    Args:
+        summary: What the command does, for `--help`.
+    """
+
+    def __init__(self, summary: str) -> None:
+        self._summary = summary
+        self._values = flags.FlagValues()
+        self._groups: dict[str, list[str]] = {}
+
+    def add(
+        self,
+        name: str,
+        kind: type,
+        default: Any,
+        help_text: str,
+        choices: Sequence[str] = (),
+        group: str = "This command",
+    ) -> None:
+        """Defines a flag.
+
+        Args:
+            name: Without dashes.
+            kind: bool, int, float or str.
+            default: Its value when it is not given.
+            help_text: One line, with the unit.
+            choices: The values it may have, if they are few.
+            group: The title it stands under in `--help`.
+        """
+        if choices:
+            flags.DEFINE_enum(name, default, list(choices), help_text, flag_values=self._values)
+        else:
+            _DEFINE[kind](name, default, help_text, flag_values=self._values)
+        self._groups.setdefault(group, []).append(name)
+
+    def add_config(self) -> None:
+        """Defines a flag for every option of the configuration."""
+        for group, option, default in options(Config()):
+            title = f"{group.capitalize()} options"
+            choices = option.metadata.get("choices", ())
+            help_text = option.metadata["help"]
+            self.add(option.name, _plain(option), default, help_text, choices, title)
+
+    def parse(self, arguments: Sequence[str]) -> None:
+        """Reads the arguments, flag files included.
+
+        Raises:
+            UserError: If an argument is unknown or has the wrong type.
+            SystemExit: After printing the help, if that was asked for.
+        """
+        if any(argument.lstrip("-") in ("help", "helpfull", "h") for argument in arguments[1:]):
+            print(self.help())
+            raise SystemExit(0)
+        try:
+            rest = self._values(list(arguments))
+        except flags.Error as error:
+            raise UserError(" ".join(str(error).split())) from None
+        except OSError as error:
+            raise UserError(f"cannot read the flag file {error.filename}") from None
+        if len(rest) > 1:
+            raise UserError(f"unexpected argument {rest[1]}; options start with --")
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name].value
+
+    def required(self, name: str) -> str:
+        """Returns a flag's value.
+
+        Raises:
+            UserError: If it was not given.
+        """
+        if not self[name]:
+            raise UserError(f"--{name} is needed: {self._values[name].help}")
+        return self[name]
+
+    def given(self) -> dict[str, Any]:
+        """Returns the flags that were given, on the command line or in a flag file."""
+        return {name: self[name] for name in self._values if self._values[name].present}
+
+    def config(self, base: Config | None) -> Config:
+        """Returns a configuration: what was given, over what the run has, over the defaults.
+
+        Args:
+            base: The configuration of the run that is continued, if any.
+        """
+        return (base or Config()).replace(self.given())
+
+    def help(self) -> str:
+        """Returns the flags with their meaning and default, by groups."""
+        lines = [self._summary, "", "--flagfile=FILE reads flags from a file, one a line."]
+        for title, names in self._groups.items():
+            lines += ["", f"{title}:"]
+            for name in names:
+                flag = self._values[name]
+                default = "" if flag.default in (None, "") else f" (default: {flag.default})"
+                lines.append(f"  --{name}: {flag.help}{default}")
+        return "\n".join(lines)
+
+
+def _plain(option: dataclasses.Field[Any]) -> type:
+    """Returns the type of an option, without `None`."""
+    kinds = typing.get_args(option.type) if isinstance(option.type, types.UnionType) else ()
+    return next((kind for kind in kinds if kind is not types.NoneType), option.type)  # type: ignore[return-value]
+
+
+def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
+    """Runs a command and ends the process: mistakes of the user become one line on stderr.
+
+    Args:
+        main: Takes the arguments, the program's name first, and returns the exit status.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    # Others log what only they themselves can use.
+    for chatty in ("absl", "tensorflow", "etils"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    try:
+        status = main(sys.argv) or 0
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)

@@ -1,0 +1,117 @@
+"""The only file that knows there are two Keras generations.
+
+TensorFlow 2.20 and later bring Keras 3; TensorFlow 2.15 brings Keras 2, the last one that
+tensorflow-addons can be imported beside.
+"""
+
+import os
+import warnings
+from typing import Any
+
+# TensorFlow writes to stderr, at import, about the GPU libraries it did not find.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import tensorflow as tf
+
+KERAS_3 = keras.__version__.startswith("3")
+
+# PyTorch's value, and therefore the published networks'; Keras and TensorFlow Addons have 1e-3.
+INSTANCE_NORM_EPSILON = 1e-5
+
+
+def instance_normalization(name: str) -> keras.layers.Layer:
+    """Returns instance normalization without affine parameters.
+
+    Each picture's every channel is brought to mean 0 and (biased) variance 1 over its
+    positions. It is `tfa.layers.InstanceNormalization` on the addons stack and Keras'
+    group normalization with a channel a group elsewhere; the two agree bit for bit.
+
+    Args:
+        name: The layer's name.
+
+    Reference:
+        Ulyanov et al., https://arxiv.org/abs/1607.08022
+    """
+    arguments: dict[str, Any] = {
+        "epsilon": INSTANCE_NORM_EPSILON,
+        "center": False,
+        "scale": False,
+        "name": name,
+    }
+    if KERAS_3:
+        return keras.layers.GroupNormalization(groups=-1, **arguments)
+    with warnings.catch_warnings():
+        # TensorFlow Addons announces at import that its development has ended.
+        warnings.simplefilter("ignore")
+        import tensorflow_addons as tfa
+    # In float16 its variance overflows, where Keras 3 computes in float32 by itself.
+    return tfa.layers.InstanceNormalization(**arguments, dtype="float32")
+
+
+def adam(learning_rate: Any, beta_1: float = 0.5) -> keras.optimizers.Optimizer:
+    """Returns Adam as PyTorch has it.
+
+    Args:
+        learning_rate: A number, or a Keras learning rate schedule.
+        beta_1: Decay of the first moment.
+
+    Returns:
+        A Keras Adam with beta_2 = 0.999. `epsilon` is PyTorch's 1e-8; Keras' default of 1e-7
+        acts before the bias correction and changes the first steps.
+    """
+    # Keras 3 may call the update in XLA on its own; on Keras 2 the optimizer tries by default.
+    extra = {} if KERAS_3 else {"jit_compile": False}
+    return keras.optimizers.Adam(
+        learning_rate, beta_1=beta_1, beta_2=0.999, epsilon=1e-8, **extra
+    )
+
+
+def compile_without_loss(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    """Marks a model with its own `train_step` as compiled.
+
+    Keras' default optimizer would be built and checkpointed though never used; Keras 3 takes
+    `None` for "no optimizer", Keras 2 raises on it and is given one that the model has anyway.
+    """
+    keras.Model.compile(model, optimizer=None if KERAS_3 else optimizer)
+
+
+def raw_variable(variable: Any) -> tf.Variable:
+    """Returns the `tf.Variable` beneath a Keras variable (Keras 2 variables are such already)."""
+    return variable.value if KERAS_3 and isinstance(variable, keras.Variable) else variable
+
+
+def optimizer_state(optimizer: keras.optimizers.Optimizer) -> dict[str, tf.Variable]:
+    """Returns Adam's variables under names that both Keras generations share.
+
+    Args:
+        optimizer: A built Adam.
+
+    Returns:
+        `iterations`, and `m/I`, `v/I` for the I-th trained variable.
+    """
+    state = {"iterations": raw_variable(optimizer.iterations)}
+    for kind, variables in (("m", optimizer._momentums), ("v", optimizer._velocities)):
+        state |= {f"{kind}/{i}": raw_variable(v) for i, v in enumerate(variables)}
+    return state
+
+
+def network_state(network: keras.Model) -> dict[str, tf.Variable]:
+    """Returns a network's variables under names that both Keras generations share.
+
+    Args:
+        network: A functional model whose layers are named.
+
+    Returns:
+        `LAYER/VARIABLE`, such as `stem_conv/kernel`.
+    """
+    return {
+        f"{layer.name}/{weight.name.split('/')[-1].split(':')[0]}": raw_variable(weight)
+        for layer in network.layers
+        for weight in layer.weights
+    }
+
+
+def set_precision(policy: str) -> None:
+    """Sets the arithmetic of layers built from now on: float32, mixed_float16 or mixed_bfloat16."""
+    keras.mixed_precision.set_global_policy(policy)

@@ -1,0 +1,139 @@
+"""Random changes of training pictures, as pure functions of a picture and a seed.
+
+Every function takes a seed of shape `(2,)` (int32 or int64) and gives the same result for the
+same seed; none reads or changes any state, so they run in any order and on any thread.
+"""
+
+import math
+from collections.abc import Collection
+
+import tensorflow as tf
+
+from cyclegan_tf.images import to_float
+
+AUGMENTATIONS = ("flip", "crop", "rotate", "colour")
+
+
+def augment(
+    image: tf.Tensor, seed: tf.Tensor, names: Collection[str], crop_size: int | None
+) -> tf.Tensor:
+    """Rotates, crops, flips and recolours a picture, in this order.
+
+    Rotation precedes the crop, which cuts most of what rotation had to fill in at the border.
+
+    Args:
+        image: uint8 in [0, 255], shape `(height, width, channels)`.
+        seed: Shape `(2,)`; each augmentation folds its own number into it, so that one does
+            not change what another does.
+        names: Any of `AUGMENTATIONS`. Without `crop`, the crop is the centre.
+        crop_size: Side of the crop in pixels, or None for no crop at all.
+
+    Returns:
+        float32 in [-1, 1], shape `(crop_size, crop_size, channels)`, or the picture's own.
+    """
+    seeds = {
+        name: tf.random.experimental.stateless_fold_in(seed, number)
+        for number, name in enumerate(AUGMENTATIONS)
+    }
+    picture = to_float(image)
+    if "rotate" in names:
+        picture = rotate(picture, seeds["rotate"])
+    if crop_size is not None:
+        random = "crop" in names
+        picture = crop(picture, crop_size, seeds["crop"] if random else None)
+    if "flip" in names:
+        picture = flip(picture, seeds["flip"])
+    if "colour" in names:
+        picture = colour(picture, seeds["colour"])
+    return picture
+
+
+def flip(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Mirrors left and right with probability 1/2; any dtype, `(height, width, channels)`."""
+    mirrored = tf.random.stateless_uniform((), seed) < 0.5
+    return tf.where(mirrored, tf.reverse(image, [1]), image)
+
+
+def crop(image: tf.Tensor, size: int, seed: tf.Tensor | None) -> tf.Tensor:
+    """Cuts a square out of a picture: each place equally likely, or the centre.
+
+    Args:
+        image: Any dtype, shape `(height, width, channels)`, each side at least `size`.
+        size: Side of the square in pixels.
+        seed: Shape `(2,)`, or None for the centre.
+
+    Returns:
+        Same dtype, shape `(size, size, channels)`.
+    """
+    spare = tf.shape(image)[:2] - size
+    if seed is None:
+        top_left = spare // 2
+    else:
+        places = tf.cast(spare + 1, tf.float32)
+        top_left = tf.cast(tf.random.stateless_uniform((2,), seed) * places, tf.int32)
+    return tf.slice(image, tf.pad(top_left, [[0, 1]]), [size, size, image.shape[-1]])
+
+
+def rotate(image: tf.Tensor, seed: tf.Tensor, degrees: float = 10.0) -> tf.Tensor:
+    """Turns a picture about its centre by an angle between `-degrees` and `degrees`.
+
+    Pixels are interpolated bilinearly; what comes in from outside is mirrored at the border.
+
+    Args:
+        image: float32, shape `(height, width, channels)`.
+        seed: Shape `(2,)`.
+        degrees: Largest angle, positive.
+
+    Returns:
+        Same dtype and shape.
+    """
+    angle = tf.random.stateless_uniform((), seed, -degrees, degrees) * (math.pi / 180.0)
+    return _turn(image, angle)
+
+
+def colour(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Changes brightness by up to 10 % of the range, contrast and saturation by up to 20 %.
+
+    Contrast scales the distance to the picture's mean, saturation that to each pixel's luma
+    (ITU-R BT.601), which only RGB has. An alpha channel (the last of 2 or 4) is left alone.
+
+    Args:
+        image: float32 in [-1, 1], shape `(height, width, channels)`.
+        seed: Shape `(2,)`.
+
+    Returns:
+        Same dtype and shape, clipped to [-1, 1].
+    """
+    channels = image.shape[-1]
+    colours, alpha = tf.split(image, [channels - (channels + 1) % 2, (channels + 1) % 2], axis=-1)
+    brightness, contrast, saturation = tf.unstack(
+        tf.random.stateless_uniform((3,), seed, -1.0, 1.0)
+    )
+    mean = tf.reduce_mean(colours)
+    colours = mean + (1.0 + 0.2 * contrast) * (colours - mean) + 0.2 * brightness
+    if colours.shape[-1] == 3:
+        luma = tf.reduce_sum(colours * [0.299, 0.587, 0.114], axis=-1, keepdims=True)
+        colours = luma + (1.0 + 0.2 * saturation) * (colours - luma)
+    return tf.concat([tf.clip_by_value(colours, -1.0, 1.0), alpha], axis=-1)
+
+
+def _turn(image: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
+    """Rotates counter-clockwise by `angle` (radians) about the centre of the picture."""
+    size = tf.shape(image)[:2]
+    centre_y, centre_x = tf.unstack(tf.cast(size - 1, tf.float32) / 2.0)
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    # Where the value of an output pixel (x, y) comes from, as the operation wants it.
+    to_input = [
+        *(cos, -sin, centre_x - cos * centre_x + sin * centre_y),
+        *(sin, cos, centre_y - sin * centre_x - cos * centre_y),
+        *(0.0, 0.0),
+    ]
+    turned = tf.raw_ops.ImageProjectiveTransformV3(
+        images=image[tf.newaxis],
+        transforms=tf.stack(to_input)[tf.newaxis],
+        output_shape=size,
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="REFLECT",
+    )[0]
+    return tf.ensure_shape(turned, image.shape)

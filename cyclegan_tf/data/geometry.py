@@ -1,0 +1,100 @@
+"""The official code's preprocess modes: from a picture of any size to the network's size."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from cyclegan_tf.config import UserError
+
+PREPROCESS = ("resize_and_crop", "resize", "crop", "scale_width", "scale_width_and_crop", "none")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a picture of any size becomes one of the network's size, as the official code has it.
+
+    - `resize_and_crop`: to `load_size` x `load_size`, then a crop of `crop_size`.
+    - `resize`: to `load_size` x `load_size`.
+    - `crop`: a crop of `crop_size`. Differs from the official code, which fails on a smaller
+      picture: it is enlarged until it covers the crop.
+    - `scale_width`: to width `load_size`, the height in proportion but at least `crop_size`.
+    - `scale_width_and_crop`: the same, then a crop of `crop_size`.
+    - `none`: as it is.
+
+    Without a crop, each side is then rounded to a multiple of 4, which the networks need, by
+    resizing (the official code does so for `none` only).
+
+    Attributes:
+        preprocess: One of `PREPROCESS`.
+        load_size: In pixels.
+        crop_size: In pixels.
+    """
+
+    preprocess: str = "resize_and_crop"
+    load_size: int = 286
+    crop_size: int = 256
+
+    def __post_init__(self) -> None:
+        """Checks the values.
+
+        Raises:
+            UserError: If the mode is unknown or the crop larger than what it is cut from.
+        """
+        if self.preprocess not in PREPROCESS:
+            modes = ", ".join(PREPROCESS)
+            raise UserError(f"preprocess must be one of {modes}, not {self.preprocess!r}")
+        resized = self.preprocess in ("resize_and_crop", "scale_width_and_crop")
+        if resized and self.crop_size > self.load_size:
+            raise UserError(
+                f"crop_size ({self.crop_size}) must be at most load_size ({self.load_size})"
+            )
+
+    @property
+    def crop(self) -> int | None:
+        """Side of the crop in pixels, None without one."""
+        return self.crop_size if self.preprocess.endswith("crop") else None
+
+    @property
+    def output_size(self) -> tuple[int | None, int | None]:
+        """Height and width that the networks see; None where pictures differ."""
+        if self.preprocess == "scale_width":
+            return None, _multiple_of_4(self.load_size)
+        if self.preprocess == "none":
+            return None, None
+        side = self.crop or _multiple_of_4(self.load_size)
+        return side, side
+
+    def fit(self, image: np.ndarray) -> np.ndarray:
+        """Resizes a picture (bicubic), ready for the crop if there is one.
+
+        Args:
+            image: uint8 in [0, 255], shape `(height, width, channels)`.
+
+        Returns:
+            uint8 in [0, 255], same number of channels.
+        """
+        height, width, channels = image.shape
+        size = self._fitted(height, width)
+        if size == (height, width):
+            return image
+        picture = Image.fromarray(image[..., 0] if channels == 1 else image)
+        resized = picture.resize(size[::-1], Image.Resampling.BICUBIC)
+        return np.asarray(resized).reshape(*size, channels)
+
+    def _fitted(self, height: int, width: int) -> tuple[int, int]:
+        if self.preprocess.startswith("resize"):
+            height = width = self.load_size
+        elif self.preprocess.startswith("scale_width"):
+            height = max(int(self.load_size * height / width), self.crop_size)
+            width = self.load_size
+        elif self.preprocess == "crop":
+            scale = max(1.0, self.crop_size / min(height, width))
+            height, width = round(height * scale), round(width * scale)
+        if self.crop is None:
+            height, width = _multiple_of_4(height), _multiple_of_4(width)
+        return height, width
+
+
+def _multiple_of_4(side: int) -> int:
+    return max(4, round(side / 4) * 4)

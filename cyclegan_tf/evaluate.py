@@ -1,0 +1,45 @@
+"""Measures a trained run on its test split.
+
+    python -m cyclegan_tf.evaluate --workdir=runs/quickstart
+"""
+
+from collections.abc import Sequence
+
+from cyclegan_tf import cli
+from cyclegan_tf.config import UserError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: The program's name, then the flags.
+
+    Returns:
+        The exit status, 0.
+    """
+    line = cli.CommandLine(
+        "Measures a trained run on its test split: the cycle's error, and where test pairs are "
+        "aligned, the errors against the truth beside those of leaving the input as it is."
+    )
+    line.add("workdir", str, "", "Folder of the run.")
+    line.add("data", str, "", "Other data to test on, as for training.")
+    line.parse(arguments)
+    workdir = line.required("workdir")
+
+    from cyclegan_tf.evaluation.evaluate import table
+    from cyclegan_tf.training import experiment
+
+    config, *generators = experiment.load_generators(workdir)
+    config = config.replace({**line.given(), "data_a": "", "data_b": ""} if line["data"] else {})
+    data = experiment.Data.load(config, "test")
+    if data is None:
+        raise UserError("the data has no test split; give --data=DIR with testA and testB")
+    files = experiment.Workdir(experiment.Path(workdir))
+    evaluation = experiment.evaluate_generators(config, data, generators, files)
+    print(f"figures: {files.evaluation}\ngallery: {files.gallery}\n\n{table(evaluation.figures)}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""How good a trained model is: errors against the truth and the cycle."""

@@ -1,0 +1,233 @@
+"""Pictures in and out: safe decoding, atomic writing, value ranges and labelled sheets.
+
+A picture is `uint8 [0, 255]` outside the networks and `float32 [-1, 1]` inside; this is the
+only file that knows the factor between the two. The same file comes to the same pixels
+wherever it is read (training, translation, serving), because all of them read it here.
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+
+from .config import UserError
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+# What those suffixes may hold. Pillow would also try formats that start other programs (EPS).
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+# Pillow warns from this size on (89 megapixels); a small file may claim more than memory holds.
+MAX_PIXELS = 1024**3 // 12
+
+
+class UnreadableImageError(UserError):
+    """The bytes are no picture, only part of one, or one too large to decode safely."""
+
+
+def read_image(source: str | os.PathLike[str] | bytes, channels: int = 3) -> np.ndarray:
+    """Decodes a picture completely, whatever its format and colour mode.
+
+    The camera's rotation (EXIF) is applied. For 1 and 3 channels, transparency is laid over
+    white. 16-bit grey values are divided by 257, so that 65535 is 255; floating-point ones
+    are taken as [0, 1], or as [0, 255] if the largest exceeds 1. Animations give their first
+    frame. Colour profiles are not applied.
+
+    Args:
+        source: A path, or the encoded bytes.
+        channels: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGBA.
+
+    Returns:
+        The picture, uint8 in [0, 255], shape `(height, width, channels)`.
+
+    Raises:
+        UnreadableImageError: If the source is missing, damaged, truncated, of another kind,
+            or has more than `MAX_PIXELS` pixels (known from its header, before decoding).
+        UserError: If `channels` is none of the four.
+    """
+    mode = _mode(channels)
+    file: BytesIO | str
+    if isinstance(source, bytes):
+        name, file = f"picture of {len(source)} bytes", BytesIO(source)
+    else:
+        name = file = os.fspath(source)
+    try:
+        with Image.open(file, formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError(f"{image.width}x{image.height} is too large")
+            image.load()
+            pixels = np.asarray(_convert(_eight_bit(ImageOps.exif_transpose(image)), mode))
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(_FORMATS)
+        raise UnreadableImageError(f"{name}: not a picture of a known kind ({kinds})") from error
+    except Exception as error:  # On damaged bytes, Pillow's decoders raise almost every type.
+        raise UnreadableImageError(f"{name}: cannot be decoded ({error})") from error
+    return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], int]:
+    """Lists the pictures below a folder, by suffix; hidden files and folders are passed over.
+
+    Args:
+        folder: Where to look, nested folders included (links to folders are not followed).
+
+    Returns:
+        The paths relative to `folder`, sorted, with `/` between their parts, and the number
+        of other files, which were ignored.
+
+    Raises:
+        UserError: If the folder is missing or a part of it cannot be listed.
+    """
+
+    def fail(error: OSError) -> None:
+        raise UserError(f"cannot list the folder {error.filename}: {error.strerror}") from error
+
+    found, ignored = [], 0
+    for parent, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.startswith("."):
+                continue
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                found.append(Path(parent, name).relative_to(folder).as_posix())
+            else:
+                ignored += 1
+    return sorted(found), ignored
+
+
+def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
+    """Writes a picture in the format of the path's suffix; folders are made as needed.
+
+    The file appears whole or not at all: it is written beside its place and then renamed.
+
+    Args:
+        path: Where to, ending in one of `IMAGE_SUFFIXES`.
+        image: uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels.
+
+    Raises:
+        UserError: If the suffix is unknown, or its format cannot hold this kind of picture.
+        OSError: If the file cannot be written (disk full, no permission).
+    """
+    path = Path(path)
+    file_format = Image.registered_extensions().get(path.suffix.lower())
+    if file_format not in _FORMATS:
+        kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise UserError(f"cannot write {path}: the suffix must be one of {kinds}")
+    picture = _from_array(image)
+    encoded = BytesIO()
+    try:
+        picture.save(encoded, file_format, **({"quality": 95} if file_format == "JPEG" else {}))
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error}; .png holds every kind") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(encoded.getbuffer())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def to_float(images: tf.Tensor) -> tf.Tensor:
+    """Maps uint8 [0, 255] to float32 [-1, 1], any shape."""
+    return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def to_uint8(images: tf.Tensor) -> tf.Tensor:
+    """Maps float [-1, 1] to uint8 [0, 255], rounded and clipped, any shape."""
+    levels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
+    return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
+
+
+def grid(
+    rows: Sequence[Sequence[np.ndarray]],
+    column_labels: Sequence[str],
+    row_labels: Sequence[str] = (),
+) -> np.ndarray:
+    """Draws a labelled sheet of pictures.
+
+    Small pictures are enlarged by a whole factor, without smoothing, until a cell is at least
+    96 pixels high; all cells have one size, and each picture stands in the middle of its own.
+
+    Args:
+        rows: Pictures, uint8 in [0, 255], shape `(height, width, 1 to 4)`, of any sizes.
+        column_labels: One for each column.
+        row_labels: One for each row, or none.
+
+    Returns:
+        The sheet on white, uint8 in [0, 255], shape `(height, width, 3)`.
+
+    Raises:
+        UserError: If a number of labels does not fit the rows.
+    """
+    if any(len(row) != len(column_labels) for row in rows) or len(row_labels) not in (0, len(rows)):
+        sizes = f"{[len(row) for row in rows]} with {len(column_labels)} and {len(row_labels)}"
+        raise UserError(f"labels must match columns and rows; rows and labels received: {sizes}")
+    pictures = [[_from_array(cell) for cell in row] for row in rows]
+    font, gap = ImageFont.load_default(size=16), 8
+    heading = max((math.ceil(font.getbbox(label)[3]) for label in column_labels), default=0) + gap
+    side = max((math.ceil(font.getlength(label)) + gap for label in row_labels), default=0)
+    flat = [(p.width, p.height, math.ceil(96 / p.height)) for row in pictures for p in row]
+    cell_height = max((height * factor for _, height, factor in flat), default=0)
+    cell_width = max(
+        [width * factor for width, _, factor in flat]
+        + [math.ceil(font.getlength(label)) for label in column_labels],
+        default=0,
+    )
+    pitch_x, pitch_y = cell_width + gap, cell_height + gap
+    size = gap + side + pitch_x * len(column_labels), gap + heading + pitch_y * len(rows)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, label in enumerate(column_labels):
+        middle = gap + side + column * pitch_x + cell_width / 2
+        draw.text((middle, gap), label, "black", font, anchor="ma")
+    for row, line in enumerate(pictures):
+        top = gap + heading + row * pitch_y
+        if row_labels:
+            draw.text((gap, top + cell_height / 2), row_labels[row], "black", font, anchor="lm")
+        for column, picture in enumerate(line):
+            factor = min(cell_width // picture.width, cell_height // picture.height)
+            cell = ImageOps.scale(picture, factor, Image.Resampling.NEAREST)
+            left = gap + side + column * pitch_x + (cell_width - cell.width) // 2
+            sheet.paste(_convert(cell, "RGB"), (left, top + (cell_height - cell.height) // 2))
+    return np.asarray(sheet)
+
+
+def _mode(channels: int) -> str:
+    if channels not in _MODES:
+        raise UserError(
+            f"a picture has 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels, not {channels}"
+        )
+    return _MODES[channels]
+
+
+def _from_array(image: np.ndarray) -> Image.Image:
+    _mode(image.shape[-1])
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image))
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Brings 16-bit, 32-bit and floating-point grey to 8 bits (Pillow would cut them off)."""
+    if image.mode == "F":
+        values = np.nan_to_num(np.asarray(image))
+        values = values * 255.0 if values.max() <= 1.0 else values
+    elif image.mode.startswith("I"):
+        values = np.asarray(image) / 257.0
+    else:
+        return image
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+
+
+def _convert(image: Image.Image, mode: str) -> Image.Image:
+    """Converts any 8-bit picture to one of `_MODES`; without alpha, it is laid over white."""
+    if mode in ("LA", "RGBA"):
+        return image.convert("RGBA").convert(mode)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB").convert(mode)

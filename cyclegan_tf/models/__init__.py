@@ -1,0 +1,1 @@
+"""What the papers define: layers, networks, losses, the image pool and the training step."""

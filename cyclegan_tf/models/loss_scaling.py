@@ -1,0 +1,77 @@
+"""Dynamic loss scaling: what float16 gradients need so as not to vanish.
+
+Keras' `LossScaleOptimizer` cannot be used under a strategy of several replicas on Keras 3: it
+puts the update, which has to leave the replica context, inside a conditional
+(https://github.com/keras-team/keras/issues/18666). Here the conditional lies outside.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class DynamicLossScale(tf.Module):
+    """Multiplies losses, divides gradients, and leaves out updates that are not finite.
+
+    The scale halves at each gradient that is not finite, whose update is skipped, and doubles
+    after `growth_steps` finite ones in a row.
+
+    Args:
+        initial: First scale.
+        growth_steps: Finite steps before the scale doubles.
+
+    Reference:
+        Micikevicius et al., https://arxiv.org/abs/1710.03740
+    """
+
+    def __init__(self, initial: float = 2.0**15, growth_steps: int = 2000) -> None:
+        super().__init__()
+        self._growth_steps = growth_steps
+        same = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
+        self.scale = tf.Variable(initial, name="scale", **same)
+        self.good_steps = tf.Variable(tf.constant(0, tf.int64), name="good_steps", **same)
+
+    def scaled(self, loss: tf.Tensor) -> tf.Tensor:
+        """Returns the loss to differentiate, float32 scalar."""
+        return loss * self.scale
+
+    def apply(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        gradients: Sequence[tf.Tensor],
+        variables: Sequence[tf.Variable],
+    ) -> None:
+        """Updates the variables, unless a gradient on any replica is not finite.
+
+        Args:
+            optimizer: A built Keras optimizer; it sums the gradients over replicas.
+            gradients: This replica's gradients of the scaled loss.
+            variables: What they belong to.
+        """
+        replica = tf.distribute.get_replica_context()
+        gradients = [gradient / self.scale for gradient in gradients]
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+        bad_replicas = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(~finite, tf.float32))
+
+        def update(strategy: tf.distribute.Strategy, bad: tf.Tensor, grads: list[Any]) -> None:
+            def apply_everywhere() -> None:
+                strategy.extended.call_for_each_replica(
+                    lambda g: optimizer.apply_gradients(zip(g, variables, strict=True)),
+                    args=(grads,),
+                )
+
+            tf.cond(
+                strategy.experimental_local_results(bad)[0] > 0, lambda: None, apply_everywhere
+            )
+
+        replica.merge_call(update, args=(bad_replicas, gradients))
+        self._adjust(bad_replicas > 0)
+
+    def _adjust(self, skipped: tf.Tensor) -> None:
+        grown = self.good_steps + 1 >= self._growth_steps
+        factor = tf.where(skipped, 0.5, tf.where(grown, 2.0, 1.0))
+        self.scale.assign(tf.maximum(self.scale * factor, 1.0))
+        self.good_steps.assign(tf.where(skipped | grown, tf.zeros_like(self.good_steps),
+                                        self.good_steps + 1))

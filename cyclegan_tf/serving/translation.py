@@ -1,0 +1,135 @@
+"""Translating files: any size in, the same size out."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from cyclegan_tf.config import UserError
+from cyclegan_tf.images import (
+    UnreadableImageError,
+    find_images,
+    grid,
+    read_image,
+    to_float,
+    to_uint8,
+    write_image,
+)
+
+_log = logging.getLogger(__name__)
+
+# The networks halve a picture twice.
+_MULTIPLE = 4
+
+
+@dataclass(frozen=True)
+class Translated:
+    """What `translate_files` did: how many pictures were written, and which were not, and why."""
+
+    written: int
+    failures: dict[str, str]
+
+
+def translator(generator: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Makes a function that translates one picture of any size.
+
+    The picture is never resized: it is padded to a multiple of 4 by mirroring at its right
+    and lower border, translated, and cropped back.
+
+    Args:
+        generator: float32 `(1, height, width, channels)` in [-1, 1], both ways.
+
+    Returns:
+        A function from uint8 `(height, width, channels)` to uint8 of the same size.
+    """
+
+    channels = generator.input_shape[-1]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, channels), tf.uint8)])
+    def translate(image: tf.Tensor) -> tf.Tensor:
+        height, width = tf.unstack(tf.shape(image)[:2])
+        rows, columns = _mirrored(height), _mirrored(width)
+        padded = tf.gather(tf.gather(to_float(image), rows, axis=0), columns, axis=1)
+        return to_uint8(generator(padded[tf.newaxis], training=False))[0, :height, :width]
+
+    return lambda image: translate(image).numpy()
+
+
+def translate_files(
+    generator: keras.Model,
+    source: str | Path,
+    output: str | Path,
+    output_format: str = "png",
+    side_by_side: str | Path | None = None,
+    progress: bool = True,
+) -> Translated:
+    """Translates a picture, or all pictures below a folder.
+
+    Args:
+        generator: float32 `(1, height, width, channels)` in [-1, 1], both ways.
+        source: A file or a folder.
+        output: A folder; a translation keeps its picture's path below `source`, and its stem.
+        output_format: Suffix of the translations, such as `png`.
+        side_by_side: A folder for sheets of input and translation, if wanted.
+        progress: Whether to show a bar.
+
+    Returns:
+        What was written and what failed; a file that cannot be read does not stop the others.
+
+    Raises:
+        UserError: If there is nothing to translate, two pictures would get one name, or the
+            output cannot be written.
+    """
+    source, output = Path(source), Path(output)
+    root, names = (source.parent, [source.name]) if source.is_file() else (source, None)
+    if names is None:
+        names, ignored = find_images(source)
+        _log.info("%s: %d pictures, %d other files ignored", source, len(names), ignored)
+    if not names:
+        raise UserError(f"{source} holds no pictures")
+    targets = {name: Path(name).with_suffix(f".{output_format}") for name in names}
+    _check_distinct(targets)
+    translate = translator(generator)
+    channels = generator.input_shape[-1]
+    failures = {}
+    for name in tqdm(names, desc="translating", unit="image", disable=not progress):
+        try:
+            picture = read_image(root / name, channels)
+        except UnreadableImageError as error:
+            failures[name] = str(error)
+            continue
+        translated = translate(picture)
+        try:
+            write_image(output / targets[name], translated)
+            if side_by_side is not None:
+                sheet = grid([[picture, translated]], ["input", "translation"])
+                write_image(Path(side_by_side) / targets[name].with_suffix(".png"), sheet)
+        except OSError as error:
+            raise UserError(f"cannot write to {output}: {error}") from error
+    return Translated(len(names) - len(failures), failures)
+
+
+def _mirrored(side: tf.Tensor) -> tf.Tensor:
+    """Returns which rows make a side a multiple of 4, mirroring beyond the border.
+
+    The border itself is not repeated, and a side shorter than the padding is mirrored more
+    than once, so that pictures of a single pixel pass too.
+    """
+    period = tf.maximum(2 * side - 2, 1)
+    place = tf.range(side + (-side) % _MULTIPLE) % period
+    return tf.minimum(place, period - place)
+
+
+def _check_distinct(targets: dict[str, Path]) -> None:
+    owners: dict[Path, str] = {}
+    for name, target in targets.items():
+        if target in owners:
+            raise UserError(
+                f"{owners[target]} and {name} would both be written as {target}; rename one"
+            )
+        owners[target] = name

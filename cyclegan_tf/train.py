@@ -1,0 +1,56 @@
+"""Trains a CycleGAN on two unpaired domains, or continues a run.
+
+    python -m cyclegan_tf.train --flagfile=configs/quickstart.flags --workdir=runs/quickstart
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cyclegan_tf import cli
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: The program's name, then the flags.
+
+    Returns:
+        The exit status: 0 at the end of the run, 130 or 143 when SIGINT or SIGTERM stopped
+        it after a checkpoint.
+    """
+    line = cli.CommandLine("Trains a CycleGAN on two unpaired domains, or continues a run.")
+    line.add("workdir", str, "", "Folder of the run; one that holds a run is continued.")
+    line.add("dry_run", bool, False, "Print what would be done, and stop.")
+    line.add_config()
+    line.parse(arguments)
+
+    # Imported late: --help and mistyped flags are answered without TensorFlow.
+    from cyclegan_tf.evaluation.evaluate import table
+    from cyclegan_tf.training.description import describe
+    from cyclegan_tf.training.experiment import Experiment, Workdir
+    from cyclegan_tf.training.loop import Interrupted
+
+    workdir = Path(line.required("workdir"))
+    experiment = Experiment(line.config(Workdir(workdir).stored_config()), workdir)
+    print(describe(experiment))
+    if line["dry_run"]:
+        return 0
+    try:
+        experiment.train()
+    except Interrupted as interruption:
+        print(interruption, file=sys.stderr)
+        return interruption.exit_status
+    evaluation = experiment.evaluate()
+    files = experiment.workdir
+    print(f"checkpoints: {files.checkpoints}\nsamples:     {files.samples}")
+    print(f"curves:      {files.metrics}, tensorboard --logdir={files.logs}")
+    if evaluation is not None:
+        print(f"figures:     {files.evaluation}\ngallery:     {files.gallery}\n")
+        print(table(evaluation.figures))
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""How a run happens: schedules, replicas, checkpoints, observers and the loop."""

@@ -1,0 +1,94 @@
+"""Checkpoints: everything a run needs to go on as if it had never stopped."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import tensorflow as tf
+
+from cyclegan_tf.config import UserError
+
+_log = logging.getLogger(__name__)
+
+
+class Checkpoints:
+    """The checkpoints of one run, newest last, named by their step.
+
+    They are TensorFlow checkpoints of plain variables under names of our own, so both Keras
+    generations read them alike, and TensorFlow's checksums reveal damage.
+
+    Args:
+        folder: Where they lie; made when the first is saved.
+        state: The variables, by group and name.
+        keep: How many of the newest stay.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        state: Mapping[str, Mapping[str, tf.Variable]],
+        keep: int = 3,
+    ) -> None:
+        self._folder = Path(folder)
+        self._keep = keep
+        self._checkpoint = tf.train.Checkpoint(**{name: dict(v) for name, v in state.items()})
+
+    def save(self, step: int) -> None:
+        """Writes a checkpoint, then removes those that are no longer kept.
+
+        Args:
+            step: Steps taken so far.
+
+        Raises:
+            UserError: If it cannot be written; earlier ones are untouched.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._checkpoint.write(str(self._folder / f"step-{step:08d}"))
+        except (tf.errors.OpError, OSError) as error:
+            raise UserError(f"cannot write a checkpoint to {self._folder}: {error}") from error
+        for stale in self.steps()[: -self._keep]:
+            for file in self._folder.glob(f"step-{stale:08d}.*"):
+                file.unlink()
+
+    def steps(self) -> list[int]:
+        """Returns the steps of the checkpoints on disk, ascending.
+
+        The index is written last, so a checkpoint without one was interrupted and is none.
+        """
+        return sorted(
+            int(index.stem.removeprefix("step-")) for index in self._folder.glob("step-*.index")
+        )
+
+    def restore_latest(self) -> int | None:
+        """Restores the newest checkpoint that is whole.
+
+        Returns:
+            Its step, or None if there is no checkpoint.
+
+        Raises:
+            UserError: If there are checkpoints and none can be read.
+        """
+        steps = self.steps()
+        for step in reversed(steps):
+            try:
+                status = self._checkpoint.read(str(self._folder / f"step-{step:08d}"))
+                # Reading what a run did not have would start it with fresh values, silently.
+                status.assert_existing_objects_matched().expect_partial()
+                return step
+            except (tf.errors.OpError, AssertionError, ValueError) as error:
+                reason = str(error).strip().splitlines()[0]
+                _log.warning("checkpoint of step %d cannot be read: %s", step, reason)
+        if steps:
+            raise UserError(
+                f"none of the {len(steps)} checkpoints in {self._folder} can be read; restore "
+                "the folder from a copy, or start anew in another --workdir"
+            )
+        return None
+
+    def restore(self) -> int:
+        """As `restore_latest`, but a missing checkpoint is an error."""
+        step = self.restore_latest()
+        if step is None:
+            raise UserError(f"there is no checkpoint in {self._folder}; train first")
+        return step

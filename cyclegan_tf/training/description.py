@@ -1,0 +1,74 @@
+"""What a run is going to do, in words, before it does it."""
+
+import keras
+import tensorflow as tf
+
+from cyclegan_tf.training.experiment import Experiment, geometry
+
+
+def describe(experiment: Experiment) -> str:
+    """Describes a run: data, networks, steps and memory.
+
+    Args:
+        experiment: The run; its model is built, nothing is computed.
+    """
+    config, data, model = experiment.config, experiment.train_data, experiment.model
+    test = experiment.test_data
+    tests = f"{len(test.a)} / {len(test.b)}" if test else "none"
+    networks = (model.generator_ab, model.discriminator_b)
+    parameters = " + ".join(f"{network.count_params():,}" for network in networks)
+    gigabytes = expected_memory(experiment) / 2**30
+    replicas = experiment.strategy.num_replicas_in_sync
+    return "\n".join(
+        (
+            f"workdir:     {experiment.workdir.root}",
+            f"data:        {len(data.a)} / {len(data.b)} training pictures, {tests} test pictures",
+            f"networks:    {config.model.generator} + {config.model.discriminator}, "
+            f"{parameters} parameters each way",
+            f"steps:       {experiment.stop_step:,} of {config.data.batch_size} pair(s), "
+            f"{experiment.steps_per_epoch:,} an epoch, on {replicas} replica(s)",
+            f"memory:      about {gigabytes:.2g} GiB on each replica",
+        )
+    )
+
+
+def expected_memory(experiment: Experiment) -> int:
+    """Estimates the bytes that weights, optimizers, pools and a step's activations take.
+
+    Counts every variable once, a gradient for each trained one, and the output of every
+    layer as often as a step runs its network (what back-propagation keeps).
+    """
+    config, model = experiment.config, experiment.model
+    variables = [v for group in model.state().values() for v in group.values()]
+    trained = [*model.generator_variables, *model.discriminator_variables]
+    fixed = sum(_bytes(v.shape) for v in variables) + sum(_bytes(v.shape) for v in trained)
+    sides = geometry(config).output_size
+    height, width = (side or config.data.load_size for side in sides)
+    local_batch = config.data.batch_size // experiment.strategy.num_replicas_in_sync
+    shape = (local_batch, height, width)
+    generator_runs = 3 if config.objective.lambda_identity else 2
+    kept = sum(
+        _activations(network, (*shape, network.input_shape[-1])) * runs
+        for network, runs in (
+            (model.generator_ab, generator_runs),
+            (model.generator_ba, generator_runs),
+            (model.discriminator_a, 2),
+            (model.discriminator_b, 2),
+        )
+    )
+    return fixed + (kept if config.optimizer.precision == "float32" else kept // 2)
+
+
+def _activations(network: keras.Model, shape: tuple[int, ...]) -> int:
+    """Bytes of all layers' outputs in float32."""
+    graph = tf.function(network).get_concrete_function(tf.TensorSpec(shape)).graph
+    produced = (output for op in graph.get_operations() for output in op.outputs)
+    return sum(
+        _bytes(output.shape)
+        for output in produced
+        if output.dtype.is_floating and output.shape.rank == 4 and output.shape[0] == shape[0]
+    )
+
+
+def _bytes(shape: tf.TensorShape) -> int:
+    return 4 * int(tf.TensorShape(shape).num_elements() or 0)

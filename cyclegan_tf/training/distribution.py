@@ -1,0 +1,56 @@
+"""Replicas: one model on several GPUs, or on logical CPUs where there is no GPU."""
+
+import logging
+
+import tensorflow as tf
+
+from cyclegan_tf.config import UserError
+
+_log = logging.getLogger(__name__)
+
+
+def make_strategy(replicas: int | None, batch_size: int) -> tf.distribute.Strategy:
+    """Chooses the devices of a run.
+
+    Args:
+        replicas: How many; None takes the largest number of GPUs that divides the batch, and
+            one CPU where there is no GPU.
+        batch_size: Pictures of each domain in a step, over all replicas.
+
+    Returns:
+        TensorFlow's default strategy for one replica, else a `MirroredStrategy`.
+
+    Raises:
+        UserError: If the batch cannot be divided, or there are fewer GPUs than asked for.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if replicas is None:
+        replicas = max((n for n in range(1, len(gpus) + 1) if batch_size % n == 0), default=1)
+    if batch_size % replicas:
+        raise UserError(
+            f"--batch_size={batch_size} cannot be divided among --replicas={replicas}; "
+            "make the batch a multiple of the replicas"
+        )
+    if gpus and replicas > len(gpus):
+        raise UserError(f"--replicas={replicas}: this machine has {len(gpus)} GPU(s)")
+    kind = "GPU" if gpus else "CPU"
+    _log.info("%d replica(s) on %s, %d GPU(s) found", replicas, kind, len(gpus))
+    if replicas == 1:
+        return tf.distribute.get_strategy()
+    if not gpus:
+        _make_logical_cpus(replicas)
+    return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(replicas)])
+
+
+def _make_logical_cpus(count: int) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    configured = tf.config.get_logical_device_configuration(cpu) or []
+    if len(configured) >= count:
+        return
+    devices = [tf.config.LogicalDeviceConfiguration()] * count
+    try:
+        tf.config.set_logical_device_configuration(cpu, devices)
+    except RuntimeError as error:
+        raise UserError(
+            f"{count} logical CPUs have to be asked for before TensorFlow computes anything"
+        ) from error

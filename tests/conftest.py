@@ -1,0 +1,45 @@
+"""What tests share: two logical CPUs in place of two GPUs, and small data."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+@pytest.fixture(params=[1, 2], ids=["one replica", "two replicas"])
+def strategy(request: pytest.FixtureRequest) -> tf.distribute.Strategy:
+    """TensorFlow's default strategy, and a mirrored one."""
+    if request.param == 1:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture(scope="session")
+def picture_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with trainA, trainB, testA, testB: smooth 40x36 pictures, reddish and bluish.
+
+    Test pairs are aligned: the same picture with red and blue exchanged.
+    """
+    root = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for domain, count in (("trainA", 6), ("trainB", 9), ("testA", 3), ("testB", 3)):
+        (root / domain).mkdir()
+        if domain.startswith("test"):
+            rng = np.random.default_rng(1)
+        for number in range(count):
+            coarse = rng.integers(0, 256, (5, 4, 3)).astype(np.uint8)
+            coarse[..., 2] //= 4
+            if domain.endswith("B"):
+                coarse = coarse[..., ::-1]
+            image = Image.fromarray(np.ascontiguousarray(coarse)).resize((36, 40))
+            image.save(root / domain / f"{number:02d}.png")
+    return root
