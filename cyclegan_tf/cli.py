@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import sys
 import types
 import typing
@@ -125,6 +126,26 @@ def _plain(option: dataclasses.Field[Any]) -> type:
     """Returns the type of an option, without `None`."""
     kinds = typing.get_args(option.type) if isinstance(option.type, types.UnionType) else ()
     return next((kind for kind in kinds if kind is not types.NoneType), option.type)  # type: ignore[return-value]
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without what its libraries write to stderr about missing GPUs.
+
+    They do so before Python's logging, or any setting, reaches them.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:

@@ -27,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     line.parse(arguments)
     workdir = line.required("workdir")
 
+    cli.import_tensorflow()
     from cyclegan_tf.evaluation.evaluate import table
     from cyclegan_tf.training import experiment
 

@@ -26,7 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     line.add_config()
     line.parse(arguments)
 
-    # Imported late: --help and mistyped flags are answered without TensorFlow.
+    # --help and mistyped flags are answered without TensorFlow.
+    cli.import_tensorflow()
     from cyclegan_tf.evaluation.evaluate import table
     from cyclegan_tf.training.description import describe
     from cyclegan_tf.training.experiment import Experiment, Workdir

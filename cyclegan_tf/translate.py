@@ -29,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     line.parse(arguments)
     workdir, source, output = (line.required(name) for name in ("workdir", "input", "output"))
 
+    cli.import_tensorflow()
     from cyclegan_tf.serving.translation import translate_files
     from cyclegan_tf.training.experiment import load_generators
 

@@ -14,6 +14,9 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
+# Optimizing a graph takes longer than the few steps a test runs on it.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
 
 @pytest.fixture(params=[1, 2], ids=["one replica", "two replicas"])
 def strategy(request: pytest.FixtureRequest) -> tf.distribute.Strategy:

@@ -1,6 +1,8 @@
 """Pictures in and out, against answers known by thought."""
 
 import os
+import struct
+import zlib
 from io import BytesIO
 from warnings import catch_warnings, simplefilter
 
@@ -77,6 +79,21 @@ def test_sixteen_bits_are_scaled_not_clipped(file_format):
     ramp = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     read = images.read_image(encode(Image.fromarray(ramp), file_format), channels=1)
     np.testing.assert_array_equal(read[..., 0], np.rint(ramp / 257))
+
+
+def test_sixteen_bit_colour_keeps_its_range():
+    """Pillow reads but does not write such a file, so this one is put together by hand."""
+    ramp = np.linspace(0, 65535, 64).astype(">u2")
+    colours = np.stack([ramp, ramp[::-1], np.full(64, 32896)], -1).astype(">u2")
+    header = struct.pack(">IIBBBBB", 64, 1, 16, 2, 0, 0, 0)
+    encoded = b"\x89PNG\r\n\x1a\n"
+    line = zlib.compress(b"\0" + colours.tobytes())
+    for kind, content in ((b"IHDR", header), (b"IDAT", line), (b"IEND", b"")):
+        crc = struct.pack(">I", zlib.crc32(kind + content))
+        encoded += struct.pack(">I", len(content)) + kind + content + crc
+    read = images.read_image(encoded)[0]
+    assert np.abs(read - colours / 257).max() < 1
+    assert read[0].tolist() == [0, 255, 128] and read[-1].tolist() == [255, 0, 128]
 
 
 def test_thirty_two_bit_and_float_grey():

@@ -9,9 +9,8 @@ from collections.abc import Collection
 
 import tensorflow as tf
 
+from cyclegan_tf.config import AUGMENTATIONS
 from cyclegan_tf.images import to_float
-
-AUGMENTATIONS = ("flip", "crop", "rotate", "colour")
 
 
 def augment(
@@ -25,7 +24,7 @@ def augment(
         image: uint8 in [0, 255], shape `(height, width, channels)`.
         seed: Shape `(2,)`; each augmentation folds its own number into it, so that one does
             not change what another does.
-        names: Any of `AUGMENTATIONS`. Without `crop`, the crop is the centre.
+        names: Any of `cyclegan_tf.config.AUGMENTATIONS`. Without `crop`, the crop is the centre.
         crop_size: Side of the crop in pixels, or None for no crop at all.
 
     Returns:

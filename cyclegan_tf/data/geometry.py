@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from cyclegan_tf.config import UserError
-
-PREPROCESS = ("resize_and_crop", "resize", "crop", "scale_width", "scale_width_and_crop", "none")
+from cyclegan_tf.config import PREPROCESS, UserError
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Geometry:
     resizing (the official code does so for `none` only).
 
     Attributes:
-        preprocess: One of `PREPROCESS`.
+        preprocess: One of `cyclegan_tf.config.PREPROCESS`.
         load_size: In pixels.
         crop_size: In pixels.
     """

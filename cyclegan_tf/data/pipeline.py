@@ -171,7 +171,7 @@ def unpaired_dataset(
         domain_a: Pictures of domain A, fitted to `geometry`.
         domain_b: Pictures of domain B, likewise.
         geometry: Gives the crop.
-        augment: Any of `cyclegan_tf.data.augmentation.AUGMENTATIONS`.
+        augment: Any of `cyclegan_tf.config.AUGMENTATIONS`.
         batch_size: Over all replicas.
         seed: Any integer.
         start_step: Number of the first batch, from 0.

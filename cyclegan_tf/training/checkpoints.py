@@ -76,8 +76,8 @@ class Checkpoints:
                 # Reading what a run did not have would start it with fresh values, silently.
                 status.assert_existing_objects_matched().expect_partial()
                 return step
-            except (tf.errors.OpError, AssertionError, ValueError) as error:
-                reason = str(error).strip().splitlines()[0]
+            except Exception as error:  # TensorFlow's reader raises almost every type.
+                reason = (str(error).strip() or repr(error)).splitlines()[0]
                 _log.warning("checkpoint of step %d cannot be read: %s", step, reason)
         if steps:
             raise UserError(

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from cyclegan_tf.config import AUGMENTATIONS
 from cyclegan_tf.data import augmentation
 from cyclegan_tf.images import to_float
 
@@ -127,7 +128,7 @@ def test_without_augmentation_only_the_range_changes():
 
 def test_all_together_are_a_pure_function_of_the_seed_inside_a_graph_too():
     image = tf.constant(noise(40, 40))
-    names = augmentation.AUGMENTATIONS
+    names = AUGMENTATIONS
     eager = augmentation.augment(image, SEEDS[1], names, 32)
     assert eager.shape == (32, 32, 3) and eager.dtype == tf.float32
     assert np.abs(eager).max() <= 1.0
@@ -141,10 +142,10 @@ def test_one_augmentation_does_not_change_what_another_does(dropped):
     """With and without `dropped`, the crop and the flip are those of the same seed."""
     image = np.zeros((33, 33, 1), np.uint8)
     image[16, 16] = 255  # The centre, which a rotation leaves in place.
-    names = [name for name in augmentation.AUGMENTATIONS if name != dropped]
+    names = [name for name in AUGMENTATIONS if name != dropped]
     for seed in SEEDS[:20]:
         brightest = [
             np.argmax(augmentation.augment(tf.constant(image), seed, chosen, 30))
-            for chosen in (augmentation.AUGMENTATIONS, names)
+            for chosen in (AUGMENTATIONS, names)
         ]
         assert brightest[0] == brightest[1]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cyclegan_tf.config import UserError
-from cyclegan_tf.data.geometry import PREPROCESS, Geometry
+from cyclegan_tf.config import PREPROCESS, UserError
+from cyclegan_tf.data.geometry import Geometry
 
 
 def noise(height, width, channels=3):

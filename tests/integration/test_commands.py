@@ -1,0 +1,146 @@
+"""The commands as people run them, in processes of their own, on a folder of pictures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cyclegan_tf.images import read_image, write_image
+
+TINY = (
+    "--generator=resnet_1",
+    "--filters=3",
+    "--discriminator_layers=1",
+    "--load_size=20",
+    "--crop_size=16",
+    "--batch_size=2",
+    "--log_every=1",
+)
+
+
+def start(command: str, *flags: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", f"cyclegan_tf.{command}", *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(command: str, *flags: str) -> tuple[int, str, str]:
+    process = start(command, *flags)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def trained(picture_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    workdir = tmp_path_factory.mktemp("run")
+    flags = (f"--data={picture_folders}", f"--workdir={workdir}", *TINY)
+    status, out, err = run("train", *flags, "--max_steps=2")
+    assert status == 0, err
+    assert str(workdir / "gallery.png") in out
+    assert "changed-pixel error" in out
+    return workdir
+
+
+def test_two_replicas_continue_a_run_of_one(trained: Path) -> None:
+    flags = (f"--workdir={trained}", "--max_steps=3", "--replicas=2")
+    status, _, err = run("train", *flags)
+    assert status == 0, err
+    assert "continuing at step 2 of 3" in err
+    assert [json.loads(x)["step"] for x in (trained / "metrics.jsonl").open()] == [1, 2, 3]
+
+
+def test_translate_keeps_paths_stems_and_sizes(
+    trained: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    sizes = {"a.png": (17, 30), "deep/b.jpg": (64, 64), "deep/deeper/c.webp": (5, 9)}
+    for name, size in sizes.items():
+        write_image(tmp_path / "in" / name, rng.integers(0, 256, (*size, 3)).astype(np.uint8))
+    (tmp_path / "in/broken.png").write_bytes(b"no picture")
+    (tmp_path / "in/notes.txt").write_text("no picture either")
+    flags = ("--direction=b2a", f"--input={tmp_path / 'in'}", f"--output={tmp_path / 'out'}")
+    status, out, err = run(
+        "translate", f"--workdir={trained}", *flags, f"--side_by_side={tmp_path / 'sheets'}"
+    )
+    assert status == 1
+    assert "3 translations" in out
+    assert "broken.png" in err
+    assert "Traceback" not in err
+    for name, size in sizes.items():
+        translated = read_image((tmp_path / "out" / name).with_suffix(".png"))
+        assert translated.shape == (*size, 3)
+        assert (tmp_path / "sheets" / name).with_suffix(".png").exists()
+
+
+def test_evaluate_repeats_what_training_found(trained: Path) -> None:
+    at_end = json.loads((trained / "evaluation.json").read_text())
+    status, out, err = run("evaluate", f"--workdir={trained}")
+    assert status == 0, err
+    again = json.loads((trained / "evaluation.json").read_text())
+    for direction in ("a2b", "b2a"):
+        for row, figures in at_end[direction].items():
+            assert again[direction][row] == pytest.approx(figures, rel=1e-2)
+    assert "unchanged input" in out
+
+
+def test_sigterm_checkpoints_and_leaves(picture_folders: Path, tmp_path: Path) -> None:
+    flags = (f"--data={picture_folders}", f"--workdir={tmp_path}", *TINY)
+    process = start("train", *flags)
+    deadline = time.monotonic() + 240
+    metrics = tmp_path / "metrics.jsonl"
+    while not (metrics.exists() and metrics.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.kill(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert "stopped by SIGTERM at step" in err
+    assert "Traceback" not in err
+    (index,) = (tmp_path / "checkpoints").glob("*.index")
+    last = json.loads(metrics.read_text().splitlines()[-1])["step"]
+    assert int(index.stem.removeprefix("step-")) == last
+
+
+@pytest.mark.parametrize(
+    ("command", "flags", "message"),
+    [
+        ("train", ("--workdir=w", "--data=nowhere"), "nowhere is neither a folder nor"),
+        ("train", ("--data=nowhere",), "--workdir is needed"),
+        ("train", ("--workdir=w", "--lr=1"), "Unknown command line flag 'lr'"),
+        ("train", ("--workdir=w", "--batch_size=0"), "--batch_size=0: expected at least 1"),
+        ("train", ("--workdir=w", "--flagfile=missing.flags"), "missing.flags"),
+        ("translate", ("--workdir=nowhere", "--input=x", "--output=y"), "no config.json"),
+        ("evaluate", ("--workdir=nowhere",), "no config.json"),
+    ],
+)
+def test_mistakes_are_one_line_and_a_status(
+    command: str, flags: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    os.chdir(tmp_path)
+    status, _, err = run(command, *flags)
+    assert status == 1
+    assert message in err
+    assert err.startswith("error: ")
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_corrupt_domain_stops_the_run_at_once(picture_folders: Path, tmp_path: Path) -> None:
+    for domain in ("trainA", "trainB"):
+        (tmp_path / domain).mkdir()
+        for file in (picture_folders / domain).iterdir():
+            whole = file.read_bytes()
+            damaged = domain == "trainB" and int(file.stem) % 2
+            (tmp_path / domain / file.name).write_bytes(whole[: len(whole) // (2 if damaged else 1)])
+    status, _, err = run("train", f"--data={tmp_path}", f"--workdir={tmp_path / 'w'}", *TINY)
+    assert status == 1
+    assert "trainB" in err.splitlines()[-1]
+    assert "unreadable" in err.splitlines()[-1]
+    assert "Traceback" not in err

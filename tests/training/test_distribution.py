@@ -1,0 +1,47 @@
+"""Replicas are chosen and refused as documented."""
+
+import pytest
+import tensorflow as tf
+
+from cyclegan_tf.config import UserError
+from cyclegan_tf.training.distribution import make_strategy
+
+
+def test_without_gpu_one_replica_is_the_default() -> None:
+    assert make_strategy(None, batch_size=4).num_replicas_in_sync == 1
+
+
+def test_logical_cpus_stand_in_for_gpus() -> None:
+    strategy = make_strategy(2, batch_size=4)
+    assert isinstance(strategy, tf.distribute.MirroredStrategy)
+    assert strategy.num_replicas_in_sync == 2
+
+
+def test_a_batch_that_cannot_be_divided_is_refused_with_both_numbers() -> None:
+    with pytest.raises(UserError, match=r"--batch_size=3 .* --replicas=2"):
+        make_strategy(2, batch_size=3)
+
+
+def test_more_logical_cpus_than_were_made_before_is_a_clear_error() -> None:
+    tf.constant(1.0)
+    with pytest.raises(UserError, match="3 logical CPUs"):
+        make_strategy(3, batch_size=3)
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(1, 1), (2, 2), (3, 3), (4, 2), (5, 1)])
+def test_the_default_is_the_largest_number_of_gpus_that_divides(
+    monkeypatch: pytest.MonkeyPatch, batch_size: int, expected: int
+) -> None:
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"] * 3)
+    made: list[list[str]] = []
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", made.append)
+    make_strategy(None, batch_size)
+    assert (len(made[0]) if made else 1) == expected
+    if expected > 1:
+        assert made[0][0] == "GPU:0"
+
+
+def test_more_replicas_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
+    with pytest.raises(UserError, match=r"--replicas=2: this machine has 1 GPU"):
+        make_strategy(2, batch_size=2)

@@ -1,0 +1,191 @@
+"""A run in a workdir: continued to the last bit, refused when it would differ."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cyclegan_tf.compat import set_precision
+from cyclegan_tf.config import Config, UserError
+from cyclegan_tf.training import loop
+from cyclegan_tf.training.description import describe, expected_memory
+from cyclegan_tf.training.experiment import Experiment, Workdir, load_generators
+
+TINY = {
+    "generator": "resnet_1",
+    "filters": 3,
+    "discriminator_layers": 1,
+    "load_size": 20,
+    "crop_size": 16,
+    "batch_size": 2,
+    "pool_size": 3,
+    "log_every": 1,
+    "sample_every": 100,
+    "checkpoint_every": 100,
+}
+
+
+def experiment(data: Path, workdir: Path, **options: object) -> Experiment:
+    return Experiment(Config().replace({**TINY, "data": str(data), **options}), workdir)
+
+
+def checkpoint(workdir: Path) -> dict[str, np.ndarray]:
+    newest = max((workdir / "checkpoints").glob("*.index")).with_suffix("")
+    reader = tf.train.load_checkpoint(str(newest))
+    names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    return {name: reader.get_tensor(name) for name in names}
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_resumed_run_ends_with_the_same_bits(
+    picture_folders: Path, tmp_path: Path, replicas: int
+) -> None:
+    options = {"replicas": replicas, "ema": 0.9, "augment": "flip,crop,rotate,colour"}
+    options |= {"epochs": 1, "decay_epochs": 1}  # So that the rate changes on the way.
+    experiment(picture_folders, tmp_path / "whole", **options, max_steps=6).train()
+    for steps in (3, 6):
+        experiment(picture_folders, tmp_path / "parts", **options, max_steps=steps).train()
+    whole, parts = checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    different = [name for name in whole if not np.array_equal(whole[name], parts[name])]
+    assert different == []
+    assert any("generator_optimizer/m" in name for name in whole)
+    metrics = [(tmp_path / run / "metrics.jsonl").read_text() for run in ("whole", "parts")]
+    assert metrics[0] == metrics[1]
+
+
+def test_the_pool_holds_pictures_of_the_run(picture_folders: Path, tmp_path: Path) -> None:
+    experiment(picture_folders, tmp_path, max_steps=3).train()
+    pool = checkpoint(tmp_path)["pool_b/images/.ATTRIBUTES/VARIABLE_VALUE"]
+    assert pool.shape == (3, 16, 16, 3)
+    assert all(picture.std() > 0 for picture in pool)
+
+
+def test_other_options_are_refused_by_name(picture_folders: Path, tmp_path: Path) -> None:
+    experiment(picture_folders, tmp_path, max_steps=1).train()
+    with pytest.raises(UserError, match=r"filters: 3 -> 4; learning_rate: 0.0002 -> 0.1"):
+        experiment(picture_folders, tmp_path, filters=4, learning_rate=0.1)
+    changed = {"log_every": 2, "sample_every": 3, "checkpoint_every": 4, "replicas": 2}
+    run = experiment(picture_folders, tmp_path, max_steps=2, **changed)
+    run.train()
+    assert run.workdir.stored_config() == run.config
+
+
+def test_a_finished_run_says_so(
+    picture_folders: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for _ in range(2):
+        experiment(picture_folders, tmp_path, max_steps=1).train()
+    assert "the run has reached its end, step 1 of 1" in caplog.text
+
+
+def test_epochs_end_a_run(picture_folders: Path, tmp_path: Path) -> None:
+    run = experiment(picture_folders, tmp_path, epochs=2, decay_epochs=3)
+    # The longer domain has 9 pictures, so 4 whole batches of 2.
+    assert (run.steps_per_epoch, run.stop_step) == (4, 20)
+
+
+def test_a_second_process_is_refused(picture_folders: Path, tmp_path: Path) -> None:
+    with (
+        Workdir(tmp_path).locked(),
+        pytest.raises(UserError, match="another process is training"),
+        Workdir(tmp_path).locked(),
+    ):
+        pass
+
+
+def test_grey_to_colour(picture_folders: Path, tmp_path: Path) -> None:
+    options = {"channels_a": 1, "lambda_identity": 0.0, "max_steps": 1}
+    experiment(picture_folders, tmp_path, **options).train()
+    _, generator_ab, generator_ba = load_generators(tmp_path)
+    assert generator_ab(np.zeros((1, 16, 16, 1), np.float32)).shape == (1, 16, 16, 3)
+    assert generator_ba(np.zeros((1, 16, 16, 3), np.float32)).shape == (1, 16, 16, 1)
+
+
+def test_pictures_of_different_sizes(picture_folders: Path, tmp_path: Path) -> None:
+    options = {"preprocess": "none", "batch_size": 1, "pool_size": 0, "max_steps": 1}
+    experiment(picture_folders, tmp_path, **options).train()
+    assert json.loads((tmp_path / "metrics.jsonl").read_text())["step"] == 1
+
+
+def test_evaluation_and_samples_are_written(picture_folders: Path, tmp_path: Path) -> None:
+    run = experiment(picture_folders, tmp_path, max_steps=1)
+    run.train()
+    evaluation = run.evaluate()
+    assert evaluation is not None
+    stored = json.loads((tmp_path / "evaluation.json").read_text())
+    assert stored == evaluation.figures
+    assert stored["a2b"]["pictures"] == 3
+    assert stored["a2b"]["unchanged_input"]["changed_mae"] > 8
+    assert (tmp_path / "gallery.png").exists()
+    assert (tmp_path / "samples/step-00000000.png").exists()
+
+
+def test_results_come_from_the_averaged_generators(picture_folders: Path, tmp_path: Path) -> None:
+    experiment(picture_folders, tmp_path, max_steps=2, ema=0.5, learning_rate=0.1).train()
+    _, generator_ab, _ = load_generators(tmp_path)
+    stored = checkpoint(tmp_path)
+    name = "/head_conv.Skernel/.ATTRIBUTES/VARIABLE_VALUE"
+    kernel = np.asarray(generator_ab.get_layer("head_conv").kernel)
+    assert np.array_equal(kernel, stored[f"average_ab{name}"])
+    assert not np.array_equal(kernel, stored[f"generator_ab{name}"])
+
+
+def test_nan_stops_the_run_and_keeps_the_last_checkpoint(
+    picture_folders: Path, tmp_path: Path
+) -> None:
+    experiment(picture_folders, tmp_path, max_steps=2).train()
+    run = experiment(picture_folders, tmp_path, max_steps=5)
+    healthy = run.model.train_step
+    calls = []
+
+    def poisoned(data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        calls.append(data)
+        losses = healthy(data)
+        return losses | {"cycle_loss_b": losses["cycle_loss_b"] * float("nan")}
+
+    run.model.train_step = poisoned
+    with pytest.raises(loop.NotFinite, match=r"cycle_loss_b became nan at step 3"):
+        run.train()
+    assert calls
+    assert max((tmp_path / "checkpoints").glob("*.index")).stem == "step-00000002"
+    experiment(picture_folders, tmp_path, max_steps=3).train()
+
+
+def test_float16_trains_with_loss_scaling(picture_folders: Path, tmp_path: Path) -> None:
+    options = {"precision": "mixed_float16", "max_steps": 12, "learning_rate": 2e-3}
+    try:
+        experiment(picture_folders, tmp_path, **options).train()
+    finally:
+        set_precision("float32")
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["generator_loss"] for line in lines]
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+    assert checkpoint(tmp_path)["loss_scale/scale/.ATTRIBUTES/VARIABLE_VALUE"] >= 1
+
+
+def test_a_run_is_described_without_training(picture_folders: Path, tmp_path: Path) -> None:
+    run = experiment(picture_folders, tmp_path / "new", max_steps=7)
+    text = describe(run)
+    assert "6 / 9 training pictures, 3 / 3 test pictures" in text
+    assert "steps:       7 of 2 pair(s), 4 an epoch, on 1 replica(s)" in text
+    assert f"{run.model.generator_ab.count_params():,}" in text
+    assert not (tmp_path / "new").exists()
+
+
+def test_expected_memory_grows_with_the_batch(picture_folders: Path, tmp_path: Path) -> None:
+    small, large = (
+        expected_memory(experiment(picture_folders, tmp_path, batch_size=size)) for size in (2, 4)
+    )
+    assert small < large < 2 * small
+
+
+@pytest.mark.parametrize("missing", ["config", "checkpoint"])
+def test_using_what_is_no_run_is_a_clear_error(tmp_path: Path, missing: str) -> None:
+    if missing == "checkpoint":
+        (tmp_path / "config.json").write_text(Config().replace(TINY).to_json())
+    with pytest.raises(UserError, match=f"no {missing}"):
+        load_generators(tmp_path)

@@ -1,0 +1,109 @@
+"""The loop ends where it should, saves when it should, and stops at what is no number."""
+
+import itertools
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+import tensorflow as tf
+
+from cyclegan_tf.config import UserError
+from cyclegan_tf.training import loop
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.closed = False
+
+    def after_step(self, step: int, metrics: dict[str, float]) -> None:
+        self.steps.append(step)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def run(step_function: Callable, start: int = 0, stop: int = 10, **options: object) -> Recorder:
+    recorder, saves = Recorder(), []
+    recorder.saves = saves  # type: ignore[attr-defined]
+    try:
+        loop.train(
+            step_function,
+            itertools.repeat((tf.zeros(1), tf.zeros(1))),
+            start,
+            stop,
+            save=saves.append,
+            save_every=4,
+            observers=[recorder],
+            **options,  # type: ignore[arg-type]
+        )
+    except Exception as error:
+        error.recorder = recorder  # type: ignore[attr-defined]
+        raise
+    return recorder
+
+
+def fine(batch: object) -> dict[str, tf.Tensor]:
+    return {"loss": tf.constant(1.0)}
+
+
+def test_every_step_is_observed_and_the_last_is_saved() -> None:
+    recorder = run(fine, start=3)
+    assert recorder.steps == [4, 5, 6, 7, 8, 9, 10]
+    assert recorder.saves == [4, 8, 10]  # type: ignore[attr-defined]
+    assert recorder.closed
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_none_stops_the_run_unsaved(value: float) -> None:
+    values = iter([1.0, 1.0, value])
+    with pytest.raises(loop.NotFinite, match=r"bad_loss became .* at step 3") as caught:
+        run(lambda batch: {"loss": tf.constant(1.0), "bad_loss": tf.constant(next(values))})
+    recorder = caught.value.recorder  # type: ignore[attr-defined]
+    assert recorder.saves == []
+    assert recorder.closed
+
+
+def test_gradients_may_overflow_only_under_loss_scaling() -> None:
+    def overflowing(batch: object) -> dict[str, tf.Tensor]:
+        return {"generator_gradient_norm": tf.constant(float("inf"))}
+
+    assert run(overflowing, may_overflow=True).steps[-1] == 10
+    with pytest.raises(loop.NotFinite, match="generator_gradient_norm"):
+        run(overflowing)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_step_saves_and_leaves(number: int) -> None:
+    count = itertools.count(1)
+
+    def interrupted(batch: object) -> dict[str, tf.Tensor]:
+        if next(count) == 6:
+            os.kill(os.getpid(), number)
+        return fine(batch)
+
+    before = signal.getsignal(number)
+    with pytest.raises(loop.Interrupted, match="at step 6") as caught:
+        run(interrupted)
+    assert caught.value.exit_status == 128 + number
+    recorder = caught.value.recorder  # type: ignore[attr-defined]
+    assert recorder.saves == [4, 6]
+    assert recorder.closed
+    assert signal.getsignal(number) == before
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    def twice(batch: object) -> dict[str, tf.Tensor]:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("the second signal has not come through")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(twice)
+
+
+def test_xla_on_logical_cpus_is_refused() -> None:
+    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with pytest.raises(UserError, match="jit_compile"):
+        loop.distributed_step(mirrored, lambda batch: {}, jit_compile=True)

@@ -1,0 +1,74 @@
+"""What observers write can be read again, and is written once."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cyclegan_tf.images import read_image
+from cyclegan_tf.training.observers import MetricsLog, ProgressBar, SamplePictures, TensorBoardLog
+
+METRICS = {
+    "generator_loss": 1.5,
+    "discriminator_loss_a": 0.25,
+    "discriminator_loss_b": 0.75,
+    "cycle_loss_a": 3.0,
+    "cycle_loss_b": 4.0,
+}
+
+
+def steps_in(path: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in path.read_text().splitlines()]
+
+
+def test_metrics_are_json_lines_at_the_interval(tmp_path: Path) -> None:
+    log = MetricsLog(tmp_path / "metrics.jsonl", 0, every=3)
+    for step in range(1, 8):
+        log.after_step(step, METRICS)
+    log.close()
+    assert steps_in(tmp_path / "metrics.jsonl") == [3, 6]
+    first = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
+    assert first == {"step": 3, **METRICS}
+
+
+def test_no_step_appears_twice_after_a_run_was_killed(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
+    log = MetricsLog(path, start_step=2, every=1)
+    log.after_step(3, METRICS)
+    log.close()
+    assert steps_in(path) == [1, 2, 3]
+
+
+def test_progress_shows_losses_speed_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = ProgressBar(2, 4, batch_size=8)
+    bar.after_step(3, METRICS)
+    bar.after_step(4, METRICS)
+    bar.close()
+    shown = capsys.readouterr().err
+    assert "G=1.500" in shown
+    assert "D_a=0.250" in shown
+    assert "images/s=" in shown
+    assert "4/4 [" in shown
+
+
+def test_tensorboard_gets_scalars_and_pictures(tmp_path: Path) -> None:
+    writer = tf.summary.create_file_writer(str(tmp_path / "logs"))
+    sheet = np.full((8, 9, 3), 200, np.uint8)
+    samples = SamplePictures(tmp_path / "samples", 2, lambda: sheet, writer)
+    scalars = TensorBoardLog(writer, 2, 1, lambda: 1e-4)
+    for step in (1, 2):
+        for observer in (samples, scalars):
+            observer.after_step(step, METRICS)
+    scalars.close()
+    assert np.array_equal(read_image(tmp_path / "samples/step-00000002.png"), sheet)
+    assert len(list((tmp_path / "samples").iterdir())) == 1
+    (events,) = (tmp_path / "logs").iterdir()
+    tags = {
+        value.tag
+        for record in tf.data.TFRecordDataset([str(events)])
+        for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value
+    }
+    assert tags == {*METRICS, "learning_rate", "images_per_second", "samples"}
