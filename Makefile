@@ -3,6 +3,7 @@ PYTHON ?= python3
 # The addons stack exists for Python 3.10 and 3.11 only.
 ADDONS_PYTHON ?= $(firstword $(foreach p,python3.11 python3.10 python3,$(shell \
 	$(p) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && echo $(p))))
+PIP := python -m pip install --quiet --disable-pip-version-check
 WORKDIR ?= runs/quickstart
 
 .PHONY: quickstart test lint addons-test clean
@@ -31,18 +32,22 @@ endif
 clean:
 	rm -rf .venv .venv-addons build *.egg-info
 
-# An environment is made once, and brought up to date when setup.py changes.
+# An environment is made once, and brought up to date when setup.py changes. The pip that comes
+# with Python 3.10 takes longer than ten minutes to find versions that fit; a newer one seconds.
 .venv/demo: setup.py
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[demo-data]'
+	.venv/bin/$(PIP) --upgrade pip
+	.venv/bin/$(PIP) -e '.[demo-data]'
 	touch $@
 
 .venv/dev: setup.py
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[demo-data,dev]'
+	.venv/bin/$(PIP) --upgrade pip
+	.venv/bin/$(PIP) -e '.[demo-data,dev]'
 	touch .venv/demo $@
 
 .venv-addons/dev: setup.py
 	$(ADDONS_PYTHON) -m venv .venv-addons
-	.venv-addons/bin/python -m pip install --quiet --disable-pip-version-check -e '.[addons,demo-data,dev]'
+	.venv-addons/bin/$(PIP) --upgrade pip
+	.venv-addons/bin/$(PIP) -e '.[addons,demo-data,dev]'
 	touch $@

@@ -62,9 +62,7 @@ def adam(learning_rate: Any, beta_1: float = 0.5) -> keras.optimizers.Optimizer:
     """
     # Keras 3 may call the update in XLA on its own; on Keras 2 the optimizer tries by default.
     extra = {} if KERAS_3 else {"jit_compile": False}
-    return keras.optimizers.Adam(
-        learning_rate, beta_1=beta_1, beta_2=0.999, epsilon=1e-8, **extra
-    )
+    return keras.optimizers.Adam(learning_rate, beta_1=beta_1, beta_2=0.999, epsilon=1e-8, **extra)
 
 
 def compile_without_loss(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
@@ -73,7 +71,15 @@ def compile_without_loss(model: keras.Model, optimizer: keras.optimizers.Optimiz
     Keras' default optimizer would be built and checkpointed though never used; Keras 3 takes
     `None` for "no optimizer", Keras 2 raises on it and is given one that the model has anyway.
     """
-    keras.Model.compile(model, optimizer=None if KERAS_3 else optimizer)
+    if KERAS_3:
+        # XLA only where it was asked for; "auto" would take it on a GPU.
+        keras.Model.compile(model, optimizer=None, jit_compile=False)
+    else:
+        keras.Model.compile(model, optimizer=optimizer)
+        # Every replica returns the global means; by default, `fit` would add them up.
+        model.distribute_reduction_method = "first"
+    # It has no single input to be built from: its networks are built when they are made.
+    model.built = True
 
 
 def raw_variable(variable: Any) -> tf.Variable:

@@ -6,10 +6,11 @@ dataclasses, `config.json` is their JSON form, and validation reads the same met
 
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 
 class UserError(ValueError):
@@ -70,9 +71,9 @@ class ModelConfig:
 
     generator: str = option(
         "resnet_9",
-        "resnet_N with N residual blocks (6 for 128 px, 9 from 256 px on), or skip_resnet_N, "
-        "which adds its input to its output.",
-        pattern=r"(skip_)?resnet_\d+",
+        "resnet_N with N residual blocks (6 for 128 px, 9 from 256 px on), or gated_resnet_N, "
+        "which blends its result into its input.",
+        pattern=r"(gated_)?resnet_\d+",
     )
     upsampling: str = option(
         "transposed",
@@ -83,7 +84,10 @@ class ModelConfig:
     discriminator_layers: int = option(
         3, "Strided layers of the PatchGAN; 3 sees patches of 70 px.", minimum=1, maximum=5
     )
-    filters: int = option(64, "Channels of the first layer of every network.", minimum=1)
+    filters: int = option(64, "Channels of a generator's first layer.", minimum=1)
+    discriminator_filters: int | None = option(
+        None, "Channels of a discriminator's first layer (default: filters).", minimum=1
+    )
     init_gain: float = option(0.02, "Standard deviation of the initial kernels.", above=0.0)
 
 
@@ -145,8 +149,16 @@ class RunConfig:
         "the batch).",
         minimum=1,
     )
+    intra_op_threads: int | None = option(
+        None,
+        "CPU threads within an operation (default: all cores). 1 is faster for small networks, "
+        "whose two halves then run side by side.",
+        minimum=1,
+    )
     cache_gb: float = option(
-        4.0, "Memory for decoded pictures, in GiB; the rest is decoded again.", minimum=0.0
+        4.0,
+        "Memory for decoded training pictures, in GiB; what does not fit is decoded again.",
+        minimum=0.0,
     )
     log_every: int = option(50, "Steps between lines of metrics.jsonl.", minimum=1)
     sample_every: int = option(500, "Steps between sample pictures.", minimum=1)
@@ -182,12 +194,13 @@ class Config:
                 f"list of {', '.join(AUGMENTATIONS)}, or none"
             )
         self._check_geometry()
-        if self.model.generator.startswith("skip_") and (
+        if self.model.generator.startswith("gated_") and (
             self.data.channels_a != self.data.channels_b
         ):
             raise UserError(
-                f"--generator={self.model.generator} adds its input to its output, so --channels_a"
-                f"={self.data.channels_a} and --channels_b={self.data.channels_b} have to be equal"
+                f"--generator={self.model.generator} blends its result into its input, so "
+                f"--channels_a={self.data.channels_a} and --channels_b={self.data.channels_b} have "
+                "to be equal"
             )
         if self.objective.lambda_identity and self.data.channels_a != self.data.channels_b:
             raise UserError(
@@ -229,7 +242,7 @@ class Config:
         """
         try:
             stored = json.loads(text)
-            groups = {group.name: group.default_factory for group in dataclasses.fields(cls)}
+            groups = get_type_hints(cls)
             return cls(**{name: groups[name](**values) for name, values in stored.items()})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"not a configuration of this version: {error}") from None
@@ -244,7 +257,9 @@ class Config:
             **{
                 group.name: dataclasses.replace(
                     part := getattr(self, group.name),
-                    **{f.name: values[f.name] for f in dataclasses.fields(part) if f.name in values},
+                    **{
+                        f.name: values[f.name] for f in dataclasses.fields(part) if f.name in values
+                    },
                 )
                 for group in dataclasses.fields(self)
             }
@@ -275,9 +290,15 @@ def options(config: Config) -> Iterator[tuple[str, dataclasses.Field[Any], Any]]
 
 def _check(option_field: dataclasses.Field[Any], value: Any) -> None:
     bounds = option_field.metadata
-    if value is None:
+    kinds = get_args(option_field.type) or (option_field.type,)
+    # JSON has no type of its own for whole numbers that stand for others.
+    if not isinstance(value, kinds) and not (float in kinds and isinstance(value, int)):
+        expected = " or ".join("nothing" if k is type(None) else k.__name__ for k in kinds)
+    elif value is None:
         return
-    if "choices" in bounds and value not in bounds["choices"]:
+    elif isinstance(value, float) and not math.isfinite(value):
+        expected = "a finite number"
+    elif "choices" in bounds and value not in bounds["choices"]:
         expected = "one of " + ", ".join(bounds["choices"])
     elif "pattern" in bounds and not re.fullmatch(bounds["pattern"], value):
         expected = bounds["help"]

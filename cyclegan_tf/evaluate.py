@@ -1,9 +1,10 @@
 """Measures a trained run on its test split.
 
-    python -m cyclegan_tf.evaluate --workdir=runs/quickstart
+python -m cyclegan_tf.evaluate --workdir=runs/quickstart
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.config import UserError
@@ -30,13 +31,14 @@ def main(arguments: Sequence[str]) -> int:
     cli.import_tensorflow()
     from cyclegan_tf.evaluation.evaluate import table
     from cyclegan_tf.training import experiment
+    from cyclegan_tf.training.workdir import Workdir
 
     config, *generators = experiment.load_generators(workdir)
     config = config.replace({**line.given(), "data_a": "", "data_b": ""} if line["data"] else {})
     data = experiment.Data.load(config, "test")
     if data is None:
         raise UserError("the data has no test split; give --data=DIR with testA and testB")
-    files = experiment.Workdir(experiment.Path(workdir))
+    files = Workdir(Path(workdir))
     evaluation = experiment.evaluate_generators(config, data, generators, files)
     print(f"figures: {files.evaluation}\ngallery: {files.gallery}\n\n{table(evaluation.figures)}")
     return 0

@@ -1,6 +1,6 @@
 """Trains a CycleGAN on two unpaired domains, or continues a run.
 
-    python -m cyclegan_tf.train --flagfile=configs/quickstart.flags --workdir=runs/quickstart
+python -m cyclegan_tf.train --flagfile=configs/quickstart.flags --workdir=runs/quickstart
 """
 
 import sys
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cyclegan_tf import cli
+from cyclegan_tf.training.workdir import Workdir
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,15 +27,17 @@ def main(arguments: Sequence[str]) -> int:
     line.add_config()
     line.parse(arguments)
 
-    # --help and mistyped flags are answered without TensorFlow.
+    workdir = Workdir(Path(line.required("workdir")))
+    config = line.config(workdir.stored_config()).validate()
+
+    # Mistakes have been answered by now, without waiting for TensorFlow.
     cli.import_tensorflow()
     from cyclegan_tf.evaluation.evaluate import table
     from cyclegan_tf.training.description import describe
-    from cyclegan_tf.training.experiment import Experiment, Workdir
+    from cyclegan_tf.training.experiment import Experiment
     from cyclegan_tf.training.loop import Interrupted
 
-    workdir = Path(line.required("workdir"))
-    experiment = Experiment(line.config(Workdir(workdir).stored_config()), workdir)
+    experiment = Experiment(config, workdir.root)
     print(describe(experiment))
     if line["dry_run"]:
         return 0
@@ -44,11 +47,10 @@ def main(arguments: Sequence[str]) -> int:
         print(interruption, file=sys.stderr)
         return interruption.exit_status
     evaluation = experiment.evaluate()
-    files = experiment.workdir
-    print(f"checkpoints: {files.checkpoints}\nsamples:     {files.samples}")
-    print(f"curves:      {files.metrics}, tensorboard --logdir={files.logs}")
+    print(f"checkpoints: {workdir.checkpoints}\nsamples:     {workdir.samples}")
+    print(f"curves:      {workdir.metrics}, tensorboard --logdir={workdir.logs}")
     if evaluation is not None:
-        print(f"figures:     {files.evaluation}\ngallery:     {files.gallery}\n")
+        print(f"figures:     {workdir.evaluation}\ngallery:     {workdir.gallery}\n")
         print(table(evaluation.figures))
     return 0
 

@@ -10,6 +10,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from cyclegan_tf.training.distribution import make_strategy
+
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
@@ -21,9 +23,7 @@ tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 @pytest.fixture(params=[1, 2], ids=["one replica", "two replicas"])
 def strategy(request: pytest.FixtureRequest) -> tf.distribute.Strategy:
     """TensorFlow's default strategy, and a mirrored one."""
-    if request.param == 1:
-        return tf.distribute.get_strategy()
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    return make_strategy(request.param, batch_size=2)
 
 
 @pytest.fixture(scope="session")

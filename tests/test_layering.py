@@ -11,7 +11,7 @@ MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted((ROOT / PACKAGE).rglob("*.py"))
 }
-TOP = {"training.experiment", "training.description"}
+TOP = {"training.workdir", "training.experiment", "training.description"}
 ROWS = {"": 0, "images": 0, "compat": 0, "config": 0, "cli": 4}
 ROWS |= dict.fromkeys(("models", "data", "neural_style"), 1)
 ROWS |= dict.fromkeys(("training", "serving", "evaluation", "interchange"), 2)

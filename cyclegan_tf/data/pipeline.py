@@ -32,12 +32,10 @@ class Domain:
     """The readable pictures of one domain, fitted to a geometry, by number.
 
     Attributes:
-        name: For messages, such as `A`.
         names: Of the readable pictures, for messages.
         indices: Where each readable picture stands in its source.
     """
 
-    name: str
     names: Sequence[str]
     indices: Sequence[int]
     _read: Callable[[int], np.ndarray] = field(repr=False)
@@ -59,7 +57,7 @@ class Domain:
             source: The pictures.
             geometry: What to fit them to.
             cache_gb: Memory for fitted pictures in GiB; the others are decoded each time.
-            name: Of the domain, for messages.
+            name: Of the domain, for messages, such as `trainA`.
             progress: Whether to show a bar when it takes longer than two seconds.
 
         Raises:
@@ -92,7 +90,7 @@ class Domain:
                 "domain %s: %d of %d pictures are unreadable and skipped: %s",
                 *(name, len(bad), len(source), _some(bad)),
             )
-        return cls(name, [source.names[index] for index in good], good, read, cached)
+        return cls([source.names[index] for index in good], good, read, cached)
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -85,6 +85,27 @@ def _columns(
     }
 
 
+def sample_sheet(
+    pairs: Iterable[tuple[tf.Tensor, tf.Tensor]], generator_ab: Translate, generator_ba: Translate
+) -> np.ndarray:
+    """Draws real, generated and cycled pictures of both directions, a row for each pair.
+
+    Args:
+        pairs: A picture of A and one of B, float32 `(1, height, width, channels)` in [-1, 1].
+        generator_ab: Pictures of A to pictures of B.
+        generator_ba: The reverse.
+
+    Returns:
+        The sheet, uint8 `(height, width, 3)`.
+    """
+    rows = []
+    for real_a, real_b in pairs:
+        fake_b, fake_a = generator_ab(real_a), generator_ba(real_b)
+        row = [real_a, fake_b, generator_ba(fake_b), real_b, fake_a, generator_ab(fake_a)]
+        rows.append([to_uint8(picture)[0].numpy() for picture in row])
+    return grid(rows, ["real a", "fake b", "cycled a", "real b", "fake a", "cycled b"])
+
+
 def _gallery(*directions: dict[str, list[np.ndarray]]) -> np.ndarray:
     labels = [label for columns in directions for label in columns]
     columns = [pictures for columns in directions for pictures in columns.values()]

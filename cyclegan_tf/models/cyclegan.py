@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from cyclegan_tf import compat
 from cyclegan_tf.models.image_pool import ImagePool
-from cyclegan_tf.models.loss_scaling import DynamicLossScale
+from cyclegan_tf.models.loss_scaling import DynamicLossScale, Update
 from cyclegan_tf.models.losses import adversarial_loss, discriminator_loss, l1_loss
 
 Losses = dict[str, tf.Tensor]
@@ -181,9 +181,9 @@ class CycleGAN(keras.Model):
         discriminator_gradients = tape.gradient(objective, self.discriminator_variables)
         losses["discriminator_gradient_norm"] = self._norm(discriminator_gradients)
 
-        self._apply(self.generator_optimizer, generator_gradients, self.generator_variables)
         self._apply(
-            self.discriminator_optimizer, discriminator_gradients, self.discriminator_variables
+            (self.generator_optimizer, generator_gradients, self.generator_variables),
+            (self.discriminator_optimizer, discriminator_gradients, self.discriminator_variables),
         )
         if self.ema:
             tf.distribute.get_replica_context().merge_call(self._update_averages)
@@ -258,10 +258,11 @@ class CycleGAN(keras.Model):
         scale = self.loss_scale.scale if self.loss_scale else 1.0
         return tf.linalg.global_norm(gradients) * replicas / scale
 
-    def _apply(self, optimizer: Any, gradients: list[tf.Tensor], variables: list[Any]) -> None:
+    def _apply(self, *updates: Update) -> None:
         if self.loss_scale:
-            self.loss_scale.apply(optimizer, gradients, variables)
-        else:
+            self.loss_scale.apply(*updates)
+            return
+        for optimizer, gradients, variables in updates:
             optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
     def _update_averages(self, strategy: tf.distribute.Strategy) -> None:

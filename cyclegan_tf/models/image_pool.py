@@ -87,10 +87,11 @@ class ImagePool(tf.Module):
         _, returned, stored = tf.while_loop(
             lambda i, *_: i < count,
             step,
-            (0, tf.TensorArray(batch.dtype, count, element_shape=batch.shape[1:]),
-             self.images.read_value()),
-            shape_invariants=(
-                tf.TensorShape([]), tf.TensorShape(None), self.images.shape
+            (
+                0,
+                tf.TensorArray(batch.dtype, count, element_shape=batch.shape[1:]),
+                self.images.read_value(),
             ),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape(None), self.images.shape),
         )
         return returned.stack(), stored

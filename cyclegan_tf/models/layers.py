@@ -67,39 +67,46 @@ class RequireMultiple(keras.layers.Layer):
         self.multiple = multiple
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        message = f"height and width should be multiples of {self.multiple}"
-        static = [side for side in inputs.shape[1:3] if side is not None]
-        if any(side % self.multiple for side in static):
-            raise ValueError(f"{message}. Received: {tuple(inputs.shape)}")
-        if len(static) == 2:
+        if None not in self.compute_output_shape(inputs.shape)[1:3]:
             return inputs
         sides = tf.shape(inputs)[1:3]
-        check = tf.debugging.assert_equal(sides % self.multiple, 0, message, summarize=2)
+        check = tf.debugging.assert_equal(sides % self.multiple, 0, self._message, summarize=2)
         with tf.control_dependencies([check] if check is not None else []):
             return tf.identity(inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        if any(side is not None and side % self.multiple for side in input_shape[1:3]):
+            raise ValueError(f"{self._message}. Received: {tuple(input_shape)}")
         return tuple(input_shape)
+
+    @property
+    def _message(self) -> str:
+        return f"height and width should be multiples of {self.multiple}"
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"multiple": self.multiple}
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
-class GlobalSkip(keras.layers.Layer):
-    """Adds a network's input to its output, inside the final tanh.
+class Blend(keras.layers.Layer):
+    """Lays new content over a picture, as far as a mask says.
 
-    Computes `tanh(residual + atanh(0.95 * image))`: a residual of zero gives back 0.95 of the
-    image, so a network starts out near the identity and learns only what has to change.
-    The factor keeps atanh finite for white and black.
+    Computes `image + mask * (tanh(content) - image)`, where the mask is the sigmoid of the
+    last channel given: where it is 0 the picture stays exactly as it is.
 
-    Inputs: `[residual, image]`, both `(batch, height, width, channels)`; image in [-1, 1].
-    Output: float32 of the same shape, in (-1, 1).
+    Inputs: `[content_and_mask, image]`, `(batch, height, width, channels + 1)` and
+        `(batch, height, width, channels)`; image in [-1, 1].
+    Output: float32 of the image's shape, in [-1, 1].
+
+    Reference:
+        Mejjati et al., https://arxiv.org/abs/1806.02311
     """
 
     def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
-        residual, image = (tf.cast(tensor, tf.float32) for tensor in inputs)
-        return tf.tanh(residual + tf.atanh(0.95 * image))
+        content_and_mask, image = (tf.cast(tensor, tf.float32) for tensor in inputs)
+        content = tf.tanh(content_and_mask[..., :-1])
+        mask = tf.sigmoid(content_and_mask[..., -1:])
+        return image + mask * (content - image)
 
     def compute_output_shape(self, input_shape: list[Any]) -> tuple[int | None, ...]:
-        return tuple(input_shape[0])
+        return tuple(input_shape[1])

@@ -11,11 +11,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+# An optimizer, gradients and the variables they belong to.
+Update = tuple[keras.optimizers.Optimizer, Sequence[tf.Tensor], Sequence[Any]]
+
 
 class DynamicLossScale(tf.Module):
     """Multiplies losses, divides gradients, and leaves out updates that are not finite.
 
-    The scale halves at each gradient that is not finite, whose update is skipped, and doubles
+    The scale halves at each step with a gradient that is not finite, which is skipped, and doubles
     after `growth_steps` finite ones in a row.
 
     Args:
@@ -37,41 +40,40 @@ class DynamicLossScale(tf.Module):
         """Returns the loss to differentiate, float32 scalar."""
         return loss * self.scale
 
-    def apply(
-        self,
-        optimizer: keras.optimizers.Optimizer,
-        gradients: Sequence[tf.Tensor],
-        variables: Sequence[tf.Variable],
-    ) -> None:
-        """Updates the variables, unless a gradient on any replica is not finite.
+    def apply(self, *updates: Update) -> None:
+        """Makes the updates of one step, unless a gradient on any replica is not finite.
+
+        All are left out then, and the scale is adjusted once, after them: each was made at
+        the scale that its gradients are divided by.
 
         Args:
-            optimizer: A built Keras optimizer; it sums the gradients over replicas.
-            gradients: This replica's gradients of the scaled loss.
-            variables: What they belong to.
+            *updates: A built Keras optimizer, this replica's gradients of the scaled loss, and
+                the variables they belong to. Optimizers sum the gradients over replicas.
         """
         replica = tf.distribute.get_replica_context()
-        gradients = [gradient / self.scale for gradient in gradients]
-        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+        gradients = [[gradient / self.scale for gradient in update[1]] for update in updates]
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in sum(gradients, [])])
         bad_replicas = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(~finite, tf.float32))
 
-        def update(strategy: tf.distribute.Strategy, bad: tf.Tensor, grads: list[Any]) -> None:
+        def apply_on_replica(unscaled: list[list[tf.Tensor]]) -> None:
+            for (optimizer, _, variables), of_optimizer in zip(updates, unscaled, strict=True):
+                optimizer.apply_gradients(zip(of_optimizer, variables, strict=True))
+
+        def apply_unless_bad(
+            strategy: tf.distribute.Strategy, bad: tf.Tensor, unscaled: list[Any]
+        ) -> None:
             def apply_everywhere() -> None:
-                strategy.extended.call_for_each_replica(
-                    lambda g: optimizer.apply_gradients(zip(g, variables, strict=True)),
-                    args=(grads,),
-                )
+                strategy.extended.call_for_each_replica(apply_on_replica, args=(unscaled,))
 
-            tf.cond(
-                strategy.experimental_local_results(bad)[0] > 0, lambda: None, apply_everywhere
-            )
+            is_bad = strategy.experimental_local_results(bad)[0] > 0
+            tf.cond(is_bad, lambda: None, apply_everywhere)
 
-        replica.merge_call(update, args=(bad_replicas, gradients))
+        replica.merge_call(apply_unless_bad, args=(bad_replicas, gradients))
         self._adjust(bad_replicas > 0)
 
     def _adjust(self, skipped: tf.Tensor) -> None:
         grown = self.good_steps + 1 >= self._growth_steps
         factor = tf.where(skipped, 0.5, tf.where(grown, 2.0, 1.0))
+        good_steps = tf.where(skipped | grown, tf.zeros_like(self.good_steps), self.good_steps + 1)
         self.scale.assign(tf.maximum(self.scale * factor, 1.0))
-        self.good_steps.assign(tf.where(skipped | grown, tf.zeros_like(self.good_steps),
-                                        self.good_steps + 1))
+        self.good_steps.assign(good_steps)

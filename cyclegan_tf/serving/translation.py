@@ -82,8 +82,8 @@ def translate_files(
         What was written and what failed; a file that cannot be read does not stop the others.
 
     Raises:
-        UserError: If there is nothing to translate, two pictures would get one name, or the
-            output cannot be written.
+        UserError: If there is nothing to translate, two pictures would get one name, the
+            output lies in the input, or it cannot be written.
     """
     source, output = Path(source), Path(output)
     root, names = (source.parent, [source.name]) if source.is_file() else (source, None)
@@ -93,7 +93,7 @@ def translate_files(
     if not names:
         raise UserError(f"{source} holds no pictures")
     targets = {name: Path(name).with_suffix(f".{output_format}") for name in names}
-    _check_distinct(targets)
+    _check_output(source, output, targets)
     translate = translator(generator)
     channels = generator.input_shape[-1]
     failures = {}
@@ -125,7 +125,12 @@ def _mirrored(side: tf.Tensor) -> tf.Tensor:
     return tf.minimum(place, period - place)
 
 
-def _check_distinct(targets: dict[str, Path]) -> None:
+def _check_output(source: Path, output: Path, targets: dict[str, Path]) -> None:
+    inside = output.resolve().is_relative_to(source.resolve())
+    if inside or any(
+        (output / target).resolve() == source.resolve() for target in targets.values()
+    ):
+        raise UserError(f"the output {output} would mix with the pictures to translate in {source}")
     owners: dict[Path, str] = {}
     for name, target in targets.items():
         if target in owners:

@@ -1,5 +1,6 @@
 """Replicas: one model on several GPUs, or on logical CPUs where there is no GPU."""
 
+import functools
 import logging
 
 import tensorflow as tf
@@ -39,7 +40,25 @@ def make_strategy(replicas: int | None, batch_size: int) -> tf.distribute.Strate
         return tf.distribute.get_strategy()
     if not gpus:
         _make_logical_cpus(replicas)
-    return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(replicas)])
+    return _mirrored(tuple(f"{kind}:{i}" for i in range(replicas)))
+
+
+@functools.cache
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+    # Two strategies over the same devices would use each other's collective keys.
+    return tf.distribute.MirroredStrategy(list(devices))
+
+
+def set_intra_op_threads(threads: int) -> None:
+    """Sets how many CPU threads work within an operation.
+
+    TensorFlow takes this only before it has computed anything; later it stays as it is, which
+    is logged, for it changes the speed alone.
+    """
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError:
+        _log.warning("TensorFlow is already at work: --intra_op_threads has no effect")
 
 
 def _make_logical_cpus(count: int) -> None:

@@ -3,17 +3,16 @@
 Besides the command line, this is the only place that sees a whole `Config`.
 """
 
-import contextlib
 import dataclasses
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import filelock
 import keras
 import numpy as np
 import tensorflow as tf
@@ -29,74 +28,18 @@ from cyclegan_tf.data.pipeline import (
     unpaired_dataset,
 )
 from cyclegan_tf.data.sources import open_sources
-from cyclegan_tf.evaluation.evaluate import Evaluation, evaluate
-from cyclegan_tf.images import grid, to_uint8, write_image
+from cyclegan_tf.evaluation.evaluate import Evaluation, evaluate, sample_sheet
+from cyclegan_tf.images import write_image
 from cyclegan_tf.models.cyclegan import CycleGAN
 from cyclegan_tf.models.discriminators import patch_discriminator
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.training import loop, observers
 from cyclegan_tf.training.checkpoints import Checkpoints
-from cyclegan_tf.training.distribution import make_strategy
+from cyclegan_tf.training.distribution import make_strategy, set_intra_op_threads
 from cyclegan_tf.training.schedules import learning_rate
+from cyclegan_tf.training.workdir import Workdir
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Workdir:
-    """The files of a run."""
-
-    root: Path
-
-    @property
-    def config(self) -> Path:
-        return self.root / "config.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.root / "checkpoints"
-
-    @property
-    def logs(self) -> Path:
-        return self.root / "logs"
-
-    @property
-    def samples(self) -> Path:
-        return self.root / "samples"
-
-    @property
-    def metrics(self) -> Path:
-        return self.root / "metrics.jsonl"
-
-    @property
-    def evaluation(self) -> Path:
-        return self.root / "evaluation.json"
-
-    @property
-    def gallery(self) -> Path:
-        return self.root / "gallery.png"
-
-    def stored_config(self) -> Config | None:
-        """Returns the configuration of the run that lies here, if any."""
-        if not self.config.exists():
-            return None
-        return Config.from_json(self.config.read_text())
-
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other processes out; the lock ends with the process that holds it.
-
-        Raises:
-            UserError: If another process trains here, or the folder cannot be written.
-        """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(self.root / "lock", timeout=0):
-                yield
-        except filelock.Timeout as error:
-            raise UserError(f"another process is training in {self.root}") from error
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
-            raise UserError(f"cannot write to --workdir={self.root}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -122,8 +65,10 @@ class Data:
         )
         if sources is None:
             return None
+        # Test pictures are read a few times in a run, training pictures in every epoch.
+        cache_gb = config.run.cache_gb / 2 if split == "train" else 0.0
         a, b = (
-            Domain.load(source, geometry(config), cache_gb=config.run.cache_gb / 2, name=name)
+            Domain.load(source, geometry(config), cache_gb=cache_gb, name=name)
             for source, name in ((sources.a, f"{split}A"), (sources.b, f"{split}B"))
         )
         return cls(*(keep_pairs(a, b) if sources.aligned else (a, b)), sources.aligned)
@@ -164,7 +109,7 @@ def build_model(config: Config, steps_per_epoch: int) -> CycleGAN:
         patch_discriminator(
             config.model.discriminator_layers,
             channels,
-            config.model.filters,
+            config.model.discriminator_filters or config.model.filters,
             config.model.init_gain,
             name=f"discriminator_{name}",
         )
@@ -217,6 +162,8 @@ class Experiment:
                 f"{self.workdir.root} holds a run with other options: {'; '.join(differences)}. "
                 "Leave them out to continue it, or choose another --workdir"
             )
+        if config.run.intra_op_threads:
+            set_intra_op_threads(config.run.intra_op_threads)
         self.strategy = make_strategy(config.run.replicas, config.data.batch_size)
         train_data = Data.load(config, "train")
         if train_data is None:
@@ -319,30 +266,24 @@ class Experiment:
     def _draw_samples(self) -> np.ndarray:
         """Draws real, fake and cycled pictures of both directions, one row for each number."""
         data = self.test_data or self.train_data
-        ab, ba = self.model.translators
         pictures = zip(
             evaluation_pictures(data.a, geometry(self.config)),
             evaluation_pictures(data.b, geometry(self.config)),
             strict=False,
         )
-        rows = []
-        for _, (real_a, real_b) in zip(range(4), pictures, strict=False):
-            fake_b, fake_a = ab(real_a), ba(real_b)
-            row = [real_a, fake_b, ba(fake_b), real_b, fake_a, ab(fake_a)]
-            rows.append([to_uint8(picture)[0].numpy() for picture in row])
-        labels = ["real a", "fake b", "cycled a", "real b", "fake a", "cycled b"]
-        return grid(rows, labels)
+        return sample_sheet(islice(pictures, 4), *self.model.translators)
 
 
 def evaluate_generators(
-    config: Config, data: Data, generators: tuple[Any, Any], workdir: Workdir
+    config: Config, data: Data, generators: Sequence[keras.Model], workdir: Workdir
 ) -> Evaluation:
     """Evaluates generators on a split, and stores `evaluation.json` and `gallery.png`."""
-    compiled = [tf.function(g, reduce_retracing=True) for g in generators]
+    generator_ab, generator_ba = (tf.function(g, reduce_retracing=True) for g in generators)
     evaluation = evaluate(
         evaluation_pictures(data.a, geometry(config)),
         evaluation_pictures(data.b, geometry(config)),
-        *compiled,
+        generator_ab,
+        generator_ba,
         aligned=data.aligned,
     )
     workdir.evaluation.write_text(json.dumps(evaluation.figures, indent=2) + "\n")

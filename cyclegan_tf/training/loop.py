@@ -19,7 +19,9 @@ class Interrupted(Exception):
     """A signal asked the run to stop; it did, after a checkpoint."""
 
     def __init__(self, number: int, step: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name} at step {step}; checkpoint kept")
+        super().__init__(
+            f"stopped by {signal.Signals(number).name} at step {step}; checkpoint kept"
+        )
         self.exit_status = 128 + number  # As a shell reports a process ended by this signal.
 
 
@@ -89,8 +91,10 @@ def distributed_step(
     Raises:
         UserError: If XLA is asked for on several replicas without GPUs.
     """
-    if jit_compile and strategy.num_replicas_in_sync > 1 and not tf.config.list_physical_devices(
-        "GPU"
+    if (
+        jit_compile
+        and strategy.num_replicas_in_sync > 1
+        and not tf.config.list_physical_devices("GPU")
     ):
         raise UserError("--jit_compile works on several replicas only where these are GPUs")
     replica_step = tf.function(train_step, jit_compile=True) if jit_compile else train_step

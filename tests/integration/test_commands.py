@@ -58,9 +58,7 @@ def test_two_replicas_continue_a_run_of_one(trained: Path) -> None:
     assert [json.loads(x)["step"] for x in (trained / "metrics.jsonl").open()] == [1, 2, 3]
 
 
-def test_translate_keeps_paths_stems_and_sizes(
-    trained: Path, tmp_path: Path
-) -> None:
+def test_translate_keeps_paths_stems_and_sizes(trained: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     sizes = {"a.png": (17, 30), "deep/b.jpg": (64, 64), "deep/deeper/c.webp": (5, 9)}
     for name, size in sizes.items():
@@ -138,7 +136,9 @@ def test_corrupt_domain_stops_the_run_at_once(picture_folders: Path, tmp_path: P
         for file in (picture_folders / domain).iterdir():
             whole = file.read_bytes()
             damaged = domain == "trainB" and int(file.stem) % 2
-            (tmp_path / domain / file.name).write_bytes(whole[: len(whole) // (2 if damaged else 1)])
+            (tmp_path / domain / file.name).write_bytes(
+                whole[: len(whole) // (2 if damaged else 1)]
+            )
     status, _, err = run("train", f"--data={tmp_path}", f"--workdir={tmp_path / 'w'}", *TINY)
     assert status == 1
     assert "trainB" in err.splitlines()[-1]

@@ -18,7 +18,7 @@ from cyclegan_tf.training.experiment import load_generators
 
 OTHER = os.environ.get("CYCLEGAN_TF_OTHER_PYTHON")
 TINY = (
-    "--generator=skip_resnet_1",
+    "--generator=gated_resnet_1",
     "--filters=4",
     "--discriminator_layers=1",
     "--load_size=36",
@@ -83,9 +83,7 @@ def test_a_run_moves_and_continues(
     alone = tmp_path / "alone"
     first(f"--data={picture_folders}", f"--workdir={alone}", *TINY, "--max_steps=7")
     moved, stayed = (
-        np.genfromtxt(
-            [line.split('"generator_loss": ')[1].split(",")[0] for line in path.open()]
-        )
+        np.genfromtxt([line.split('"generator_loss": ')[1].split(",")[0] for line in path.open()])
         for path in (workdir / "metrics.jsonl", alone / "metrics.jsonl")
     )
     assert len(moved) == 7

@@ -41,7 +41,9 @@ def convolve_transposed(x, kernel, bias):
     canvas = np.zeros((2 * height + 2, 2 * width + 2, kernel.shape[2]))
     for i in range(height):
         for j in range(width):
-            canvas[2 * i : 2 * i + 3, 2 * j : 2 * j + 3] += np.einsum("c,uvoc->uvo", x[i, j], kernel)
+            canvas[2 * i : 2 * i + 3, 2 * j : 2 * j + 3] += np.einsum(
+                "c,uvoc->uvo", x[i, j], kernel
+            )
     return canvas[1 : 1 + 2 * height, 1 : 1 + 2 * width] + bias
 
 
@@ -138,11 +140,13 @@ def test_channels_and_filters_are_as_asked():
     }
 
 
-def test_a_model_round_trips_through_json(small):
-    copy = keras.models.model_from_json(small.to_json())
-    copy.set_weights(small.get_weights())
+@pytest.mark.parametrize("architecture", ["resnet_1", "gated_resnet_1"])
+def test_a_model_round_trips_through_json(architecture):
+    model = randomized(generator(architecture, filters=2))
+    copy = keras.models.model_from_json(model.to_json())
+    copy.set_weights(model.get_weights())
     images = pictures(8, 12)
-    np.testing.assert_array_equal(copy(images), small(images))
+    np.testing.assert_array_equal(copy(images), model(images))
 
 
 @pytest.mark.parametrize("init_gain", [0.02, 0.1])
@@ -171,37 +175,65 @@ def test_initial_weights_follow_the_seed_and_differ_between_layers():
     assert (block[0] != block[1]).any()
 
 
-def test_a_skip_generator_without_a_residual_gives_its_input_back():
-    model = randomized(generator("skip_resnet_1", filters=2))
-    head = network_state(model)
-    for part in ("kernel", "bias"):
-        head[f"head_conv/{part}"].assign(tf.zeros_like(head[f"head_conv/{part}"]))
+def test_a_gated_generator_with_a_closed_mask_gives_its_input_back():
+    model = randomized(generator("gated_resnet_1", filters=2))
     images = pictures(8, 12)
-    np.testing.assert_allclose(model(images), 0.95 * images, atol=1e-6)
+    assert np.abs(model(images) - images).max() > 0.1
+    head = network_state(model)["head_conv/bias"]
+    head.assign([0.0, 0.0, 0.0, -1000.0])
+    np.testing.assert_array_equal(model(images), images)
 
 
-def test_a_name_stands_for_its_number_of_blocks():
-    for blocks in (1, 3):
-        plain, skip = (generator(f"{kind}_{blocks}", filters=1) for kind in ("resnet", "skip_resnet"))
-        additions = [layer for layer in plain.layers if layer.name.endswith("_add")]
-        assert len(additions) == blocks
-        assert plain.count_params() == skip.count_params()
-        assert [type(m.layers[-1]).__name__ for m in (plain, skip)] == ["Activation", "GlobalSkip"]
+@pytest.mark.parametrize("size", [(8, 8), (12, 20)])
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+def test_a_gated_generator_keeps_size_and_range(size, upsampling):
+    model = randomized(generator("gated_resnet_1", filters=1, upsampling=upsampling))
+    output = model(pictures(*size))
+    assert tuple(output.shape) == (1, *size, 3)
+    assert np.abs(output).max() <= 1.0
+    with pytest.raises(ValueError, match="multiples of 4"):
+        model(pictures(8, 10))
 
 
-@pytest.mark.parametrize("name", ["resnet", "resnet_", "resnet_x", "unet_256", "skip_6", ""])
+def test_a_gated_generator_sees_49_pixels():
+    def without_norm(layer):
+        # A norm's mean reaches over the whole picture; the field is what the rest sees.
+        if layer.name.endswith("_norm"):
+            return keras.layers.Activation("linear", name=layer.name)
+        return type(layer).from_config(layer.get_config())
+
+    model = keras.models.clone_model(
+        generator("gated_resnet_2", filters=1, in_channels=1, out_channels=1),
+        clone_function=without_norm,
+    )
+    # Small positive kernels, so that no path cancels another and nothing saturates.
+    model.set_weights([np.full(w.shape, 0.02, np.float32) for w in model.weights])
+    image = tf.fill((1, 128, 128, 1), 0.01)
+    fields = []
+    for place in range(64, 68):  # Places differ: the middle works on squares of 4 pixels.
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            pixel = model(image)[0, place, place, 0]
+        seen = np.flatnonzero(tape.gradient(pixel, image)[0, :, :, 0].numpy().any(axis=1))
+        fields.append(np.ptp(seen) + 1)
+    assert max(fields) == 49
+
+
+def test_a_name_stands_for_its_architecture_and_its_number_of_blocks():
+    for kind, last in (("resnet", "Activation"), ("gated_resnet", "Blend")):
+        for blocks in (1, 3):
+            model = generator(f"{kind}_{blocks}", filters=1)
+            additions = [layer for layer in model.layers if layer.name.endswith("_add")]
+            assert len(additions) == blocks
+            assert type(model.layers[-1]).__name__ == last
+
+
+@pytest.mark.parametrize("name", ["resnet", "resnet_", "resnet_x", "unet_256", "gated_6", ""])
 def test_an_unknown_name_is_refused(name):
-    with pytest.raises(ValueError, match=f"skip_resnet_N. Received: {name}"):
+    with pytest.raises(ValueError, match=f"gated_resnet_N. Received: {name}"):
         generator(name)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"upsampling": "bicubic"}, "transposed or resize. Received: bicubic"),
-        ({"global_skip": True, "out_channels": 1}, "in_channels=3, out_channels=1"),
-    ],
-)
-def test_impossible_options_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        resnet_generator(1, **options)
+def test_a_gated_generator_needs_equal_channels():
+    with pytest.raises(ValueError, match="in_channels=3, out_channels=1"):
+        generator("gated_resnet_1", out_channels=1)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.models.layers import GlobalSkip, ReflectionPadding2D, RequireMultiple
+from cyclegan_tf.models.layers import Blend, ReflectionPadding2D, RequireMultiple
 
-LAYERS = [ReflectionPadding2D(2, name="pad"), RequireMultiple(4, name="size"), GlobalSkip()]
+LAYERS = [ReflectionPadding2D(2, name="pad"), RequireMultiple(4, name="size"), Blend()]
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
@@ -45,7 +45,9 @@ def test_fitting_sizes_pass_unchanged_and_others_are_refused_at_once():
         layer(keras.Input((None, 10, 2)))
 
 
-@pytest.mark.parametrize(("height", "width", "fits"), [(8, 12, True), (8, 10, False), (6, 8, False)])
+@pytest.mark.parametrize(
+    ("height", "width", "fits"), [(8, 12, True), (8, 10, False), (6, 8, False)]
+)
 def test_sizes_known_only_at_run_time_are_checked_then(height, width, fits):
     layer = RequireMultiple(4)
     call = tf.function(layer, input_signature=[tf.TensorSpec((None, None, None, 1))])
@@ -57,18 +59,39 @@ def test_sizes_known_only_at_run_time_are_checked_then(height, width, fits):
             call(images)
 
 
-def test_a_global_skip_of_nothing_is_nearly_the_image():
-    image = np.linspace(-1.0, 1.0, 24, dtype=np.float32).reshape(1, 2, 4, 3)
-    skip = GlobalSkip()
-    np.testing.assert_allclose(skip([np.zeros_like(image), image]), 0.95 * image, atol=1e-6)
-    assert tuple(skip.compute_output_shape([image.shape, image.shape])) == image.shape
-    # A residual moves the picture its way, without leaving the range of pictures.
-    brighter = skip([np.full_like(image, 2.0), image]).numpy()
-    assert (brighter > 0.95 * image).all() and (np.abs(brighter) < 1.0).all()
+def blended(content, mask, image, **options):
+    """Blends with the given content and mask, before tanh and sigmoid."""
+    mask = np.full((*np.shape(image)[:-1], 1), mask, np.float32)
+    content = np.full(np.shape(image), content, np.float32)
+    return Blend(**options)([np.concatenate([content, mask], axis=-1), image])
 
 
-def test_a_global_skip_computes_in_float32():
-    image = tf.constant([[[[0.123456]]]], tf.float16)
-    result = GlobalSkip(dtype="float32")([tf.zeros_like(image), image])
+IMAGE = np.linspace(-1.0, 1.0, 24, dtype=np.float32).reshape(1, 2, 4, 3)
+
+
+def test_where_the_mask_is_closed_the_picture_stays_exactly_as_it_is():
+    np.testing.assert_array_equal(blended(3.0, -200.0, IMAGE), IMAGE)
+
+
+@pytest.mark.parametrize("content", [-1.0, 0.0, 2.0])
+def test_where_the_mask_is_open_there_is_the_content(content):
+    expected = np.full_like(IMAGE, np.tanh(content))
+    np.testing.assert_allclose(blended(content, 30.0, IMAGE), expected, atol=1e-6)
+
+
+def test_in_between_it_is_a_weighted_mean_with_one_weight_for_all_channels():
+    rng = np.random.default_rng(0)
+    content, mask = rng.normal(size=(1, 2, 4, 3)), rng.normal(size=(1, 2, 4, 1))
+    weight = 1.0 / (1.0 + np.exp(-mask))
+    expected = (1.0 - weight) * IMAGE + weight * np.tanh(content)
+    found = Blend()([np.concatenate([content, mask], axis=-1).astype(np.float32), IMAGE])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.abs(found).max() <= 1.0
+    assert tuple(Blend().compute_output_shape([(1, 2, 4, 4), IMAGE.shape])) == IMAGE.shape
+
+
+def test_blending_computes_in_float32():
+    image = tf.constant(IMAGE, tf.float16)
+    result = Blend(dtype="float32")([tf.zeros((1, 2, 4, 4), tf.float16), image])
     assert result.dtype == tf.float32
-    np.testing.assert_allclose(result, 0.95 * np.float32(image), rtol=1e-6)
+    np.testing.assert_allclose(result, 0.5 * tf.cast(image, tf.float32), rtol=1e-6)

@@ -8,7 +8,8 @@ from cyclegan_tf.models.losses import adversarial_loss, discriminator_loss, l1_l
 
 
 @pytest.mark.parametrize(
-    ("scores", "real", "generated"), [(1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (0.5, 0.25, 0.25), (3, 4, 9)]
+    ("scores", "real", "generated"),
+    [(1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (0.5, 0.25, 0.25), (3, 4, 9)],
 )
 def test_least_squares_pull_real_to_one_and_generated_to_zero(scores, real, generated):
     scores = tf.fill((2, 3, 4, 1), float(scores))

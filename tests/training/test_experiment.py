@@ -11,7 +11,8 @@ from cyclegan_tf.compat import set_precision
 from cyclegan_tf.config import Config, UserError
 from cyclegan_tf.training import loop
 from cyclegan_tf.training.description import describe, expected_memory
-from cyclegan_tf.training.experiment import Experiment, Workdir, load_generators
+from cyclegan_tf.training.experiment import Experiment, load_generators
+from cyclegan_tf.training.workdir import Workdir
 
 TINY = {
     "generator": "resnet_1",

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from cyclegan_tf.config import UserError
 from cyclegan_tf.training import loop
+from cyclegan_tf.training.distribution import make_strategy
 
 
 class Recorder:
@@ -104,6 +105,6 @@ def test_a_second_signal_ends_at_once() -> None:
 
 
 def test_xla_on_logical_cpus_is_refused() -> None:
-    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    mirrored = make_strategy(2, batch_size=2)
     with pytest.raises(UserError, match="jit_compile"):
         loop.distributed_step(mirrored, lambda batch: {}, jit_compile=True)

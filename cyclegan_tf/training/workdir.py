@@ -1,0 +1,67 @@
+"""The folder of a run: what lies where, and who may write there."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from cyclegan_tf.config import Config, UserError
+
+
+@dataclass(frozen=True)
+class Workdir:
+    """The files of a run."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def samples(self) -> Path:
+        return self.root / "samples"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.root / "evaluation.json"
+
+    @property
+    def gallery(self) -> Path:
+        return self.root / "gallery.png"
+
+    def stored_config(self) -> Config | None:
+        """Returns the configuration of the run that lies here, if any."""
+        if not self.config.exists():
+            return None
+        return Config.from_json(self.config.read_text())
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes out; the lock ends with the process that holds it.
+
+        Raises:
+            UserError: If another process trains here, or the folder cannot be written.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(self.root / "lock", timeout=0):
+                yield
+        except filelock.Timeout as error:
+            raise UserError(f"another process is training in {self.root}") from error
+        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+            raise UserError(f"cannot write to --workdir={self.root}: {error}") from error

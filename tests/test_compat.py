@@ -1,0 +1,123 @@
+"""What has to be the same on both Keras generations, against NumPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cyclegan_tf import compat
+from cyclegan_tf.models.generators import resnet_generator
+
+
+@pytest.fixture
+def float16():
+    compat.set_precision("mixed_float16")
+    yield
+    compat.set_precision("float32")
+
+
+def normalized(images):
+    mean = images.mean(axis=(1, 2), keepdims=True)
+    return (images - mean) / np.sqrt(images.var(axis=(1, 2), keepdims=True) + 1e-5)
+
+
+def dense(value=0.0):
+    """A layer of one weight."""
+    layer = keras.layers.Dense(1, use_bias=False, name="dense")
+    layer.build((None, 1))
+    layer.kernel.assign([[value]])
+    return layer
+
+
+def apply(optimizer, layer, gradient):
+    optimizer.apply_gradients([(tf.constant([[gradient]], tf.float32), layer.kernel)])
+
+
+# With a variance of 1e-4, PyTorch's epsilon of 1e-5 and Keras' default of 1e-3 differ by far.
+@pytest.mark.parametrize("deviation", [100.0, 1.0, 0.01])
+def test_instance_normalization_is_pytorchs(deviation):
+    images = np.random.default_rng(0).normal(0.5, deviation, (2, 6, 5, 3))
+    layer = compat.instance_normalization("norm")
+    found = layer(tf.constant(images, tf.float32))
+    np.testing.assert_allclose(found, normalized(images), atol=2e-4)
+    assert layer.name == "norm"
+    assert not layer.weights
+
+
+def test_instance_normalization_is_the_stacks_own():
+    home = "keras." if compat.KERAS_3 else "tensorflow_addons."
+    assert type(compat.instance_normalization("norm")).__module__.startswith(home)
+
+
+@pytest.mark.usefixtures("float16")
+def test_instance_normalization_does_not_overflow_in_float16():
+    # The variance of these, 1e6, is beyond float16.
+    images = np.random.default_rng(0).normal(0.0, 1000.0, (1, 8, 8, 2))
+    found = compat.instance_normalization("norm")(tf.constant(images, tf.float16))
+    np.testing.assert_allclose(found, normalized(images), atol=0.01)
+
+
+def test_precision_is_that_of_the_layers_to_come():
+    for policy, computed in (
+        ("mixed_float16", "float16"),
+        ("mixed_bfloat16", "bfloat16"),
+        ("float32", "float32"),
+    ):
+        compat.set_precision(policy)
+        layer = dense()
+        assert (layer.compute_dtype, layer.kernel.dtype) == (computed, "float32")
+
+
+def test_adam_is_pytorchs():
+    optimizer, layer = compat.adam(0.1), dense()
+    optimizer.build([layer.kernel])
+    m = v = weight = 0.0
+    for step, gradient in enumerate((1.0, -0.3, 0.5, 2.0), start=1):
+        apply(optimizer, layer, gradient)
+        m, v = 0.5 * m + 0.5 * gradient, 0.999 * v + 0.001 * gradient**2
+        weight -= 0.1 * (m / (1 - 0.5**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
+        assert layer.kernel.numpy()[0, 0] == pytest.approx(weight, rel=2e-5)
+
+
+def test_adams_epsilon_is_pytorchs_value():
+    optimizer, layer, gradient = compat.adam(0.1), dense(), 1e-4
+    optimizer.build([layer.kernel])
+    apply(optimizer, layer, gradient)
+    # It acts before the bias correction; Keras' default of 1e-7 would make this -0.0969.
+    expected = -0.1 * gradient / (gradient + 1e-8 / np.sqrt(0.001))
+    assert layer.kernel.numpy()[0, 0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_adams_state_is_named_by_what_it_is():
+    optimizer, layers = compat.adam(0.1), [dense(), dense()]
+    optimizer.build([layer.kernel for layer in layers])
+    optimizer.apply_gradients(
+        [(tf.fill((1, 1), g), layer.kernel) for g, layer in zip((2.0, 4.0), layers, strict=True)]
+    )
+    state = compat.optimizer_state(optimizer)
+    assert all(isinstance(variable, tf.Variable) for variable in state.values())
+    found = {name: float(np.squeeze(variable.numpy())) for name, variable in state.items()}
+    expected = {"iterations": 1, "m/0": 1.0, "v/0": 0.004, "m/1": 2.0, "v/1": 0.016}
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_networks_state_has_every_weight_under_its_layers_name():
+    network = resnet_generator(1, filters=2)
+    state = compat.network_state(network)
+    assert len(state) == len(network.weights)
+    assert all(isinstance(variable, tf.Variable) for variable in state.values())
+    layers = ["stem", "down_1", "down_2", "block_1_1", "block_1_2", "up_1", "up_2", "head"]
+    expected = {f"{layer}_conv/{kind}" for layer in layers for kind in ("kernel", "bias")}
+    assert set(state) == expected
+    # They are the network's own variables, not copies.
+    state["head_conv/bias"].assign([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(network.get_layer("head_conv").bias, [1.0, 2.0, 3.0])
+
+
+def test_compiling_without_a_loss_adds_no_optimizer():
+    class Model(keras.Model):
+        pass
+
+    model, optimizer = Model(), compat.adam(0.1)
+    compat.compile_without_loss(model, optimizer)
+    assert model.optimizer is (None if compat.KERAS_3 else optimizer)
