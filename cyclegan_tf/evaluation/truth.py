@@ -50,10 +50,10 @@ def truth_figures(
 
     Returns:
         `translation` and, where the domains have equal channels, `unchanged_input`; each
-        with `mae` (255ths), `psnr` (dB, 100 for equal pictures), `ssim` (Wang et al. 2004, 11 px window), and, for
-        equal channels, `changed_mae` and `kept_mae`: over the pixels in which input and
-        truth differ by more than `CHANGED_ABOVE` in some channel, and over the others.
-        A set of pixels that is empty has no figure.
+        with `mae` (255ths), `psnr` (dB, 100 for equal pictures), `ssim` (Wang et al. 2004,
+        11 px window), and, for equal channels, `changed_mae` and `kept_mae`: over the pixels
+        in which input and truth differ by more than `CHANGED_ABOVE` in some channel, and over
+        the others. A set of pixels that is empty has no figure.
     """
     comparable = inputs[0].shape[-1] == truths[0].shape[-1]
     rows = {"translation": _compare(translated, inputs, truths)}

@@ -19,6 +19,8 @@ def describe(experiment: Experiment) -> str:
     parameters = " + ".join(f"{network.count_params():,}" for network in networks)
     gigabytes = expected_memory(experiment) / 2**30
     replicas = experiment.strategy.num_replicas_in_sync
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    devices = f"{replicas} replica(s), {gpus} GPU(s) found"
     return "\n".join(
         (
             f"workdir:     {experiment.workdir.root}",
@@ -26,8 +28,8 @@ def describe(experiment: Experiment) -> str:
             f"networks:    {config.model.generator} + {config.model.discriminator}, "
             f"{parameters} parameters each way",
             f"steps:       {experiment.stop_step:,} of {config.data.batch_size} pair(s), "
-            f"{experiment.steps_per_epoch:,} an epoch, on {replicas} replica(s)",
-            f"memory:      about {gigabytes:.2g} GiB on each replica",
+            f"{experiment.steps_per_epoch:,} an epoch, on {devices}",
+            f"memory:      about {gigabytes:.2g} GiB on each replica, beside TensorFlow's own",
         )
     )
 

@@ -35,7 +35,6 @@ def make_strategy(replicas: int | None, batch_size: int) -> tf.distribute.Strate
     if gpus and replicas > len(gpus):
         raise UserError(f"--replicas={replicas}: this machine has {len(gpus)} GPU(s)")
     kind = "GPU" if gpus else "CPU"
-    _log.info("%d replica(s) on %s, %d GPU(s) found", replicas, kind, len(gpus))
     if replicas == 1:
         return tf.distribute.get_strategy()
     if not gpus:

@@ -1,7 +1,5 @@
 """The stream's promises, each with a test that breaks when the promise does."""
 
-import time
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -198,15 +196,14 @@ def test_starting_late_takes_no_longer_and_reads_nothing_more():
     source = Noise(12)
     domain = load(source, cache_gb=0)
 
-    def seconds(start):
-        begin = time.perf_counter()
+    def reads(start):
+        before = sum(source.reads)
         next(iter(stream(domain, domain, start_step=start)))
-        return time.perf_counter() - begin
+        return sum(source.reads) - before
 
-    seconds(0)  # Whatever TensorFlow does only once.
-    soon, late = (min(seconds(start) for _ in range(3)) for start in (0, 10**12))
-    assert late < 2 * soon + 0.1
-    assert sum(source.reads) < 12 * 2 + 7 * 200  # Seven streams, with what each reads ahead.
+    # At the ten thousand steps a second that skipping might do, the late start would take years.
+    # What is read ahead differs from time to time.
+    assert reads(10**12) < reads(0) + 200
 
 
 def test_the_stream_ends_where_it_is_told():

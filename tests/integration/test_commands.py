@@ -24,17 +24,18 @@ TINY = (
 )
 
 
-def start(command: str, *flags: str) -> subprocess.Popen[str]:
+def start(command: str, *flags: str, cwd: Path | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", f"cyclegan_tf.{command}", *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=cwd,
     )
 
 
-def run(command: str, *flags: str) -> tuple[int, str, str]:
-    process = start(command, *flags)
+def run(command: str, *flags: str, cwd: Path | None = None) -> tuple[int, str, str]:
+    process = start(command, *flags, cwd=cwd)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
@@ -55,7 +56,8 @@ def test_two_replicas_continue_a_run_of_one(trained: Path) -> None:
     status, _, err = run("train", *flags)
     assert status == 0, err
     assert "continuing at step 2 of 3" in err
-    assert [json.loads(x)["step"] for x in (trained / "metrics.jsonl").open()] == [1, 2, 3]
+    lines = (trained / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]
 
 
 def test_translate_keeps_paths_stems_and_sizes(trained: Path, tmp_path: Path) -> None:
@@ -122,8 +124,7 @@ def test_sigterm_checkpoints_and_leaves(picture_folders: Path, tmp_path: Path) -
 def test_mistakes_are_one_line_and_a_status(
     command: str, flags: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
-    os.chdir(tmp_path)
-    status, _, err = run(command, *flags)
+    status, _, err = run(command, *flags, cwd=tmp_path)
     assert status == 1
     assert message in err
     assert err.startswith("error: ")

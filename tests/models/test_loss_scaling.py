@@ -23,7 +23,7 @@ class Run:
 
     def _apply(self, gradient):
         variables = self.layer.trainable_variables
-        self.scaling.apply(self.optimizer, [tf.reshape(gradient, (1, 1))], variables)
+        self.scaling.apply((self.optimizer, [tf.reshape(gradient, (1, 1))], variables))
 
     def step(self, *gradients):
         """Applies the replicas' gradients of the scaled loss."""

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.config import UserError
+from cyclegan_tf.training import distribution
 from cyclegan_tf.training.distribution import make_strategy
 
 
@@ -33,8 +34,8 @@ def test_the_default_is_the_largest_number_of_gpus_that_divides(
     monkeypatch: pytest.MonkeyPatch, batch_size: int, expected: int
 ) -> None:
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"] * 3)
-    made: list[list[str]] = []
-    monkeypatch.setattr(tf.distribute, "MirroredStrategy", made.append)
+    made: list[tuple[str, ...]] = []
+    monkeypatch.setattr(distribution, "_mirrored", made.append)
     make_strategy(None, batch_size)
     assert (len(made[0]) if made else 1) == expected
     if expected > 1:

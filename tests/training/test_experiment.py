@@ -57,6 +57,32 @@ def test_a_resumed_run_ends_with_the_same_bits(
     assert metrics[0] == metrics[1]
 
 
+def test_the_same_batches_on_any_number_of_replicas(picture_folders: Path, tmp_path: Path) -> None:
+    alone, together = (experiment(picture_folders, tmp_path, replicas=n) for n in (1, 2))
+    split = iter(together.strategy.experimental_distribute_dataset(together.batches(5)))
+    for whole in alone.batches(5).take(4):
+        parts = [together.strategy.experimental_local_results(part) for part in next(split)]
+        for real, of_replicas in zip(whole, parts, strict=True):
+            assert len(of_replicas) == 2
+            assert np.array_equal(real, tf.concat(of_replicas, 0))
+
+
+def test_one_and_two_replicas_make_the_same_run(picture_folders: Path, tmp_path: Path) -> None:
+    for replicas in (1, 2):
+        options = {"replicas": replicas, "learning_rate": 2e-6, "max_steps": 8}
+        experiment(picture_folders, tmp_path / str(replicas), **options).train()
+    runs = [
+        [json.loads(line) for line in (tmp_path / run / "metrics.jsonl").read_text().splitlines()]
+        for run in ("1", "2")
+    ]
+    for one, two in zip(*runs, strict=True):
+        losses = [name for name in one if not name.endswith("norm")]
+        assert {n: two[n] for n in losses} == pytest.approx({n: one[n] for n in losses}, rel=1e-4)
+    one, two = (checkpoint(tmp_path / run) for run in ("1", "2"))
+    pool = "pool_a/images/.ATTRIBUTES/VARIABLE_VALUE"
+    assert one[pool] == pytest.approx(two[pool], abs=1e-4)
+
+
 def test_the_pool_holds_pictures_of_the_run(picture_folders: Path, tmp_path: Path) -> None:
     experiment(picture_folders, tmp_path, max_steps=3).train()
     pool = checkpoint(tmp_path)["pool_b/images/.ATTRIBUTES/VARIABLE_VALUE"]
@@ -172,7 +198,7 @@ def test_a_run_is_described_without_training(picture_folders: Path, tmp_path: Pa
     run = experiment(picture_folders, tmp_path / "new", max_steps=7)
     text = describe(run)
     assert "6 / 9 training pictures, 3 / 3 test pictures" in text
-    assert "steps:       7 of 2 pair(s), 4 an epoch, on 1 replica(s)" in text
+    assert "steps:       7 of 2 pair(s), 4 an epoch, on 1 replica(s), 0 GPU(s) found" in text
     assert f"{run.model.generator_ab.count_params():,}" in text
     assert not (tmp_path / "new").exists()
 

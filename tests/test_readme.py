@@ -1,0 +1,66 @@
+"""What the README says can be done as it says."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cyclegan_tf import evaluate, train, translate
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+COMMANDS = {"train": train.main, "translate": translate.main, "evaluate": evaluate.main}
+TINY = [
+    "--generator=resnet_1",
+    "--filters=3",
+    "--discriminator_layers=1",
+    "--load_size=20",
+    "--crop_size=16",
+    "--max_steps=1",
+]
+
+
+def test_commands_run_in_their_order(
+    picture_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(picture_folders, tmp_path / "photos")
+    shutil.copytree(picture_folders / "testA", tmp_path / "more_photos")
+    monkeypatch.chdir(tmp_path)
+    lines = re.findall(r"^    python -m cyclegan_tf\.(\w+) (.+)$", README, re.MULTILINE)
+    assert [name for name, _ in lines] == ["train", "translate", "evaluate"]
+    for name, flags in lines:
+        small = TINY if name == "train" else []
+        assert COMMANDS[name]([name, *flags.split(), *small]) == 0
+    assert len(list((tmp_path / "translated").iterdir())) == 3
+
+
+def test_the_library_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
+    small = code.replace("resnet_generator(9", "resnet_generator(1, filters=2")
+    small = small.replace("patch_discriminator()", "patch_discriminator(1, filters=2)")
+    picture = np.zeros((1, 256, 256, 3), np.float32)
+    batches = tf.data.Dataset.from_tensors((picture, picture))
+    exec(small, {"batches": batches})
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"`?make ([a-z-]+)`?", README))
+    assert {"quickstart", "test"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/data.md"]
+)
+def test_links_and_named_files_exist(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for link in re.findall(r"\]\(([^)#]+)", text):
+        if not link.startswith("http"):
+            assert (ROOT / page).parent.joinpath(link).exists(), link
+    for name in re.findall(r"`(?:configs/)?(\w+\.flags)`", text):
+        assert (ROOT / "configs" / name).exists(), name
