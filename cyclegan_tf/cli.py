@@ -73,7 +73,7 @@ class CommandLine:
             UserError: If an argument is unknown or has the wrong type.
             SystemExit: After printing the help, if that was asked for.
         """
-        if any(argument.lstrip("-") in ("help", "helpfull", "h") for argument in arguments[1:]):
+        if {"--help", "-help", "--helpfull", "-h"}.intersection(arguments[1:]):
             print(self.help())
             raise SystemExit(0)
         try:
@@ -161,6 +161,9 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     try:
         status = main(sys.argv) or 0
     except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        status = 1
+    except OSError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         status = 1
     except KeyboardInterrupt:

@@ -47,13 +47,17 @@ class DataConfig:
     )
     data_a: str = option("", "Folder of domain A, instead of --data.")
     data_b: str = option("", "Folder of domain B, instead of --data.")
-    channels_a: int = option(3, "Channels of domain A: 1 gray, 3 RGB, 4 RGBA.", minimum=1)
-    channels_b: int = option(3, "Channels of domain B: 1 gray, 3 RGB, 4 RGBA.", minimum=1)
+    channels_a: int = option(
+        3, "Channels of domain A: 1 grey, 2 with alpha, 3 RGB, 4 RGBA.", minimum=1, maximum=4
+    )
+    channels_b: int = option(
+        3, "Channels of domain B: 1 grey, 2 with alpha, 3 RGB, 4 RGBA.", minimum=1, maximum=4
+    )
     preprocess: str = option(
         "resize_and_crop", "How a picture comes to the networks' size.", choices=PREPROCESS
     )
-    load_size: int = option(286, "Size a picture is resized to, in pixels.", minimum=4)
-    crop_size: int = option(256, "Size of the crop the networks see, in pixels.", minimum=4)
+    load_size: int = option(286, "Size a picture is resized to, in pixels.", minimum=8)
+    crop_size: int = option(256, "Size of the crop the networks see, in pixels.", minimum=8)
     augment: str = option(
         "flip,crop", f"Comma list of {', '.join(AUGMENTATIONS)}; or none.", pattern="[a-z,]+"
     )
@@ -133,7 +137,9 @@ class OptimizerConfig:
         choices=("float32", "mixed_float16", "mixed_bfloat16"),
     )
     jit_compile: bool = option(False, "Compile the step with XLA (for accelerators).")
-    seed: int = option(0, "Seed of weights, order, augmentation and pool.", minimum=0)
+    seed: int = option(
+        0, "Seed of weights, order, augmentation and pool.", minimum=0, maximum=2**32 - 1
+    )
 
 
 @dataclass(frozen=True)
@@ -212,8 +218,15 @@ class Config:
 
     def _check_geometry(self) -> None:
         data = self.data
-        if data.crop_size % 4:
+        if data.preprocess.endswith("crop") and data.crop_size % 4:
             raise UserError(f"--crop_size={data.crop_size}: expected a multiple of 4")
+        seen = data.crop_size if data.preprocess.endswith("crop") else data.load_size
+        layers = self.model.discriminator_layers
+        if data.preprocess != "none" and seen // 2**layers < 3:
+            raise UserError(
+                f"--discriminator_layers={layers} leaves nothing of pictures of {seen} px: take "
+                f"fewer layers, or pictures of at least {3 * 2**layers} px"
+            )
         resized = data.preprocess in ("resize_and_crop", "scale_width_and_crop")
         if resized and data.load_size < data.crop_size:
             raise UserError(

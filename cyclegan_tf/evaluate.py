@@ -3,6 +3,7 @@
 python -m cyclegan_tf.evaluate --workdir=runs/quickstart
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     if data is None:
         raise UserError("the data has no test split; give --data=DIR with testA and testB")
     files = Workdir(Path(workdir))
+    if line["data"]:
+        # Figures on other data do not replace the run's own.
+        files = Workdir(files.root / "evaluation" / re.sub(r"\W+", "_", line["data"]).strip("_"))
     evaluation = experiment.evaluate_generators(config, data, generators, files)
     print(f"figures: {files.evaluation}\ngallery: {files.gallery}\n\n{table(evaluation.figures)}")
     return 0

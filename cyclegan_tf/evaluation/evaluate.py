@@ -1,5 +1,6 @@
 """The evaluation of a run on its test split: figures, a table and a gallery."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from cyclegan_tf.evaluation.truth import Figures, Translate, cycle_figures, trut
 from cyclegan_tf.images import grid, to_uint8
 
 GALLERY_ROWS = 12
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ def evaluate(
         progress: Whether to show a bar.
     """
     a, b = list(real_a), list(real_b)
+    if aligned and any(x.shape[:3] != y.shape[:3] for x, y in zip(a, b, strict=True)):
+        _log.warning("the test pairs differ in size, so they are not compared with each other")
+        aligned = False
     figures, columns = {}, []
     for direction, inputs, truths, forth, back in (
         ("a2b", a, b, generator_ab, generator_ba),

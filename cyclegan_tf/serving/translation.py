@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 # The networks halve a picture twice.
 _MULTIPLE = 4
+# In their middle, a side of 8 is one of 2, the least that can be mirrored by a pixel.
+_SMALLEST = 8
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,10 @@ def translate_files(
     if not names:
         raise UserError(f"{source} holds no pictures")
     targets = {name: Path(name).with_suffix(f".{output_format}") for name in names}
-    _check_output(source, output, targets)
+    for folder in (output, *([Path(side_by_side)] if side_by_side else [])):
+        _check_output(source, folder, targets)
+    if side_by_side and Path(side_by_side).resolve() == output.resolve():
+        raise UserError(f"sheets and translations need folders of their own, not both {output}")
     translate = translator(generator)
     channels = generator.input_shape[-1]
     failures = {}
@@ -115,13 +120,13 @@ def translate_files(
 
 
 def _mirrored(side: tf.Tensor) -> tf.Tensor:
-    """Returns which rows make a side a multiple of 4, mirroring beyond the border.
+    """Returns which rows make a side a multiple of 4, and at least 8, mirroring at the border.
 
     The border itself is not repeated, and a side shorter than the padding is mirrored more
     than once, so that pictures of a single pixel pass too.
     """
     period = tf.maximum(2 * side - 2, 1)
-    place = tf.range(side + (-side) % _MULTIPLE) % period
+    place = tf.range(tf.maximum(side + (-side) % _MULTIPLE, _SMALLEST)) % period
     return tf.minimum(place, period - place)
 
 

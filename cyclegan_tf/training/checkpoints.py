@@ -42,12 +42,14 @@ class Checkpoints:
         Raises:
             UserError: If it cannot be written; earlier ones are untouched.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
             self._checkpoint.write(str(self._folder / f"step-{step:08d}"))
         except (tf.errors.OpError, OSError) as error:
             raise UserError(f"cannot write a checkpoint to {self._folder}: {error}") from error
-        for stale in self.steps()[: -self._keep]:
+        # What is newer than this could not be read, or the run would stand there.
+        kept = [other for other in self.steps() if other <= step][-self._keep :]
+        for stale in set(self.steps()) - set(kept):
             for file in self._folder.glob(f"step-{stale:08d}.*"):
                 file.unlink()
 

@@ -71,7 +71,13 @@ class Data:
             Domain.load(source, geometry(config), cache_gb=cache_gb, name=name)
             for source, name in ((sources.a, f"{split}A"), (sources.b, f"{split}B"))
         )
-        return cls(*(keep_pairs(a, b) if sources.aligned else (a, b)), sources.aligned)
+        aligned = sources.aligned and split == "test"
+        if aligned:
+            a, b = keep_pairs(a, b)
+            _log.info(
+                "the test pairs are taken as aligned: they have the same names or are built in"
+            )
+        return cls(a, b, aligned)
 
 
 def geometry(config: Config) -> Geometry:
@@ -195,7 +201,7 @@ class Experiment:
             loop.Interrupted: After a signal.
         """
         with self.workdir.locked():
-            self.workdir.config.write_text(self.config.to_json())
+            self.workdir.store_config(self.config)
             run = self.config.run
             checkpoints = Checkpoints(
                 self.workdir.checkpoints, self.model.state(), run.keep_checkpoints
@@ -286,6 +292,7 @@ def evaluate_generators(
         generator_ba,
         aligned=data.aligned,
     )
+    workdir.root.mkdir(parents=True, exist_ok=True)
     workdir.evaluation.write_text(json.dumps(evaluation.figures, indent=2) + "\n")
     write_image(workdir.gallery, evaluation.gallery)
     return evaluation

@@ -14,6 +14,10 @@ from cyclegan_tf.training.observers import Observer
 
 _log = logging.getLogger(__name__)
 
+_NORM = "gradient_norm"
+# A loss scale has fallen from its first value to 1 by then: what still overflows is no number.
+_OVERFLOWS = 40
+
 
 class Interrupted(Exception):
     """A signal asked the run to stop; it did, after a checkpoint."""
@@ -49,27 +53,27 @@ def train(
         save: Writes a checkpoint of a step.
         save_every: Steps between checkpoints; one is also written at the end.
         observers: Are told of every step.
-        may_overflow: Whether gradient norms may be infinite, as under loss scaling, which
-            leaves such updates out.
+        may_overflow: Whether gradient norms may be infinite now and then, as under loss
+            scaling, which leaves such updates out and lowers the scale.
 
     Raises:
         NotFinite: If a number is not finite; nothing is saved then.
         Interrupted: After SIGTERM or SIGINT, with a checkpoint. A second one ends the
             process at once.
     """
-    saved = start_step
+    overflows = 0
     try:
         with _signals() as received:
             for step, batch in zip(range(start_step + 1, stop_step + 1), batches, strict=False):
                 metrics = {name: float(value) for name, value in step_function(batch).items()}
-                _check_finite(metrics, step, may_overflow)
+                overflows = overflows + 1 if _overflowed(metrics) else 0
+                _check_finite(metrics, step, may_overflow and overflows < _OVERFLOWS)
                 for observer in observers:
                     observer.after_step(step, metrics)
                 if step % save_every == 0 or step == stop_step or received:
                     save(step)
-                    saved = step
                 if received:
-                    raise Interrupted(received[0], saved)
+                    raise Interrupted(received[0], step)
     finally:
         for observer in observers:
             observer.close()
@@ -99,7 +103,8 @@ def distributed_step(
         raise UserError("--jit_compile works on several replicas only where these are GPUs")
     replica_step = tf.function(train_step, jit_compile=True) if jit_compile else train_step
 
-    @tf.function
+    # Pictures may differ in size; each must not cost a trace of its own.
+    @tf.function(reduce_retracing=True)
     def step(batch: tuple[tf.Tensor, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         scalars = strategy.run(replica_step, args=(batch,))
         return {
@@ -109,12 +114,16 @@ def distributed_step(
     return step
 
 
+def _overflowed(metrics: Mapping[str, float]) -> bool:
+    return not all(math.isfinite(metrics[name]) for name in metrics if name.endswith(_NORM))
+
+
 def _check_finite(metrics: Mapping[str, float], step: int, may_overflow: bool) -> None:
     for name, value in metrics.items():
-        if not math.isfinite(value) and not (may_overflow and name.endswith("gradient_norm")):
+        if not math.isfinite(value) and not (may_overflow and name.endswith(_NORM)):
             raise NotFinite(
                 f"{name} became {value} at step {step}; the last checkpoint is from before. "
-                "Try a lower --learning_rate, or --precision=float32"
+                "Try a lower --learning_rate, or --precision=float32, in another --workdir"
             )
 
 

@@ -1,6 +1,7 @@
 """What a run shows while it goes on: progress, figures, curves and sample pictures."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +78,9 @@ class MetricsLog:
 
     def after_step(self, step: int, metrics: Metrics) -> None:
         if step % self._every == 0:
-            self._file.write(json.dumps({"step": step, **metrics}) + "\n")
+            # JSON has no infinity, which a gradient may have where losses are scaled.
+            finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
+            self._file.write(json.dumps({"step": step, **finite}, allow_nan=False) + "\n")
             self._file.flush()
 
     def close(self) -> None:
@@ -167,12 +170,15 @@ class _Speed:
 
     def __init__(self, batch_size: int) -> None:
         self._batch_size = batch_size
-        self._last = time.monotonic()
+        self._last: float | None = None
         self._seconds: float | None = None
 
     def after_step(self) -> float:
+        """Returns the speed, or 0 after the first step, whose time is that of compiling."""
         now = time.monotonic()
-        taken, self._last = now - self._last, now
-        before = taken if self._seconds is None else self._seconds
-        self._seconds = before + 0.05 * (taken - before)
+        last, self._last = self._last, now
+        if last is None:
+            return 0.0
+        before = now - last if self._seconds is None else self._seconds
+        self._seconds = before + 0.05 * (now - last - before)
         return self._batch_size / max(self._seconds, 1e-9)

@@ -50,6 +50,12 @@ class Workdir:
             return None
         return Config.from_json(self.config.read_text())
 
+    def store_config(self, config: Config) -> None:
+        """Writes the configuration, whole or not at all."""
+        partial = self.config.with_suffix(".partial")
+        partial.write_text(config.to_json())
+        partial.replace(self.config)
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other processes out; the lock ends with the process that holds it.
@@ -57,11 +63,15 @@ class Workdir:
         Raises:
             UserError: If another process trains here, or the folder cannot be written.
         """
+        lock = filelock.FileLock(self.root / "lock")
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(self.root / "lock", timeout=0):
-                yield
+            lock.acquire(timeout=0)
         except filelock.Timeout as error:
             raise UserError(f"another process is training in {self.root}") from error
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        except OSError as error:
             raise UserError(f"cannot write to --workdir={self.root}: {error}") from error
+        try:
+            yield
+        finally:
+            lock.release()

@@ -115,6 +115,8 @@ def test_sigterm_checkpoints_and_leaves(picture_folders: Path, tmp_path: Path) -
         ("train", ("--workdir=w", "--data=nowhere"), "nowhere is neither a folder nor"),
         ("train", ("--data=nowhere",), "--workdir is needed"),
         ("train", ("--workdir=w", "--lr=1"), "Unknown command line flag 'lr'"),
+        ("train", ("--workdir=w", "--crop_size=16", "--load_size=16"), "--discriminator_layers=3"),
+        ("train", ("--workdir=w", "--seed=5000000000"), "--seed=5000000000: expected at most"),
         ("train", ("--workdir=w", "--batch_size=0"), "--batch_size=0: expected at least 1"),
         ("train", ("--workdir=w", "--flagfile=missing.flags"), "missing.flags"),
         ("translate", ("--workdir=nowhere", "--input=x", "--output=y"), "no config.json"),

@@ -6,6 +6,7 @@ import pytest
 
 from cyclegan_tf.config import UserError
 from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.models.generators import generator
 from cyclegan_tf.models.layers import RequireMultiple
 from cyclegan_tf.serving.translation import translate_files, translator
 
@@ -60,7 +61,7 @@ def test_a_picture_of_any_size_is_neither_resized_nor_shifted(unchanged, height,
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_the_network_sees_the_picture_mirrored_to_the_right_and_below(height, width):
     picture = noise(height, width, 1)
-    rows, columns = -height % 4, -width % 4
+    rows, columns = (max(-(-side // 4) * 4, 8) - side for side in (height, width))
     padded = np.pad(picture, ((0, rows), (0, columns), (0, 0)), mode="reflect")
     # Beyond what is padded, the convolution sees 0, which is the level 127.5, rounded to even.
     expected = np.pad(padded[1:, 1:], ((0, 1), (0, 1), (0, 0)), constant_values=128)
@@ -163,3 +164,20 @@ def test_a_translation_that_is_stopped_leaves_whole_files_and_a_rerun_completes_
     assert len(files(out)) == 3  # And no partial ones, hidden or not.
     for name in files(out):
         assert read_image(out / name).shape == (5, 6, 3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 9), (4, 4), (4, 40), (7, 8), (9, 6)])
+def test_a_real_network_takes_the_smallest_pictures(size):
+    translate = translator(generator("resnet_1", filters=2))
+    assert translate(np.zeros((*size, 3), np.uint8)).shape == (*size, 3)
+
+
+def test_sheets_need_a_folder_of_their_own(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_image(tmp_path / "in/x.png", np.zeros((8, 8, 3), np.uint8))
+    model = generator("resnet_1", filters=2)
+    for sheets in ("out", "in/sheets"):
+        with pytest.raises(UserError):
+            translate_files(
+                model, tmp_path / "in", tmp_path / "out", side_by_side=tmp_path / sheets
+            )

@@ -85,6 +85,18 @@ def test_interrupted_save_is_no_checkpoint(tmp_path: Path) -> None:
     assert restored(tmp_path) == (1, 1.0)
 
 
+def test_damaged_checkpoints_do_not_push_out_good_ones(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 2, 3)
+    for step in (2, 3):
+        damage_empty(tmp_path / f"step-0000000{step}.data-00000-of-00001")
+    variables = state()
+    checkpoints = Checkpoints(tmp_path, variables, keep=2)
+    assert checkpoints.restore_latest() == 1
+    checkpoints.save(2)
+    assert checkpoints.steps() == [1, 2]
+    assert restored(tmp_path) == (2, 1.0)
+
+
 def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     saved(tmp_path, 1)
     damage_empty(tmp_path / "step-00000001.data-00000-of-00001")
@@ -106,5 +118,5 @@ def test_part_of_a_run_can_be_restored(tmp_path: Path) -> None:
 
 def test_unwritable_folder_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises((UserError, OSError)):
+    with pytest.raises(UserError, match="cannot write a checkpoint"):
         Checkpoints(tmp_path / "file", state()).save(1)

@@ -194,6 +194,26 @@ def test_float16_trains_with_loss_scaling(picture_folders: Path, tmp_path: Path)
     assert checkpoint(tmp_path)["loss_scale/scale/.ATTRIBUTES/VARIABLE_VALUE"] >= 1
 
 
+@pytest.mark.parametrize("option", [{"precision": "mixed_bfloat16"}, {"jit_compile": True}])
+def test_arithmetic_for_accelerators_trains_here_too(
+    picture_folders: Path, tmp_path: Path, option: dict[str, object]
+) -> None:
+    try:
+        experiment(picture_folders, tmp_path, **option, max_steps=2).train()
+    finally:
+        set_precision("float32")
+    first, second = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(first)["generator_loss"] != json.loads(second)["generator_loss"]
+
+
+@pytest.mark.parametrize("preprocess", ["none", "scale_width"])
+def test_pictures_of_different_sizes_are_described(
+    picture_folders: Path, tmp_path: Path, preprocess: str
+) -> None:
+    options = {"preprocess": preprocess, "batch_size": 1, "pool_size": 0, "load_size": 286}
+    assert "GiB" in describe(experiment(picture_folders, tmp_path, **options))
+
+
 def test_a_run_is_described_without_training(picture_folders: Path, tmp_path: Path) -> None:
     run = experiment(picture_folders, tmp_path / "new", max_steps=7)
     text = describe(run)

@@ -75,6 +75,27 @@ def test_gradients_may_overflow_only_under_loss_scaling() -> None:
         run(overflowing)
 
 
+def test_gradients_that_overflow_for_good_stop_even_under_loss_scaling() -> None:
+    def overflowing(batch: object) -> dict[str, tf.Tensor]:
+        return {"generator_gradient_norm": tf.constant(float("nan"))}
+
+    with pytest.raises(loop.NotFinite, match="at step 40"):
+        run(overflowing, stop=100, may_overflow=True)
+
+
+def test_pictures_of_many_sizes_do_not_cost_a_trace_each() -> None:
+    traces = []
+
+    def train_step(batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        traces.append(batch)
+        return {"mean": tf.reduce_mean(batch[0])}
+
+    step = loop.distributed_step(make_strategy(1, 1), train_step)
+    for side in range(8, 40, 4):
+        step((tf.zeros((1, side, side + 4, 3)), tf.zeros((1, side, side, 3))))
+    assert len(traces) <= 3
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_step_saves_and_leaves(number: int) -> None:
     count = itertools.count(1)
