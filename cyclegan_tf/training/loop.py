@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import tensorflow as tf
 
@@ -13,6 +14,12 @@ from cyclegan_tf.config import UserError
 from cyclegan_tf.training.observers import Observer
 
 _log = logging.getLogger(__name__)
+
+# Not what stood there before: a shell lets its background processes ignore SIGINT.
+_ENDING: dict[int, Any] = {
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+}
 
 _NORM = "gradient_norm"
 # A loss scale has fallen from its first value to 1 by then: what still overflows is no number.
@@ -129,16 +136,16 @@ def _check_finite(metrics: Mapping[str, float], step: int, may_overflow: bool) -
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collects SIGTERM and SIGINT; the second one has its usual effect."""
+    """Collects SIGTERM and SIGINT; a second one ends the process."""
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
         _log.warning("stopping after this step (again to stop at once)")
-        for handled, former in before.items():
-            signal.signal(handled, former)
+        for handled, ending in _ENDING.items():
+            signal.signal(handled, ending)
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in _ENDING}
     for number in before:
         signal.signal(number, note)
     try:
