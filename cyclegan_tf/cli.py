@@ -160,10 +160,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
         logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
         status = main(sys.argv) or 0
-    except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        status = 1
-    except OSError as error:
+    except (UserError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         status = 1
     except KeyboardInterrupt:

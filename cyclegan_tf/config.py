@@ -218,9 +218,10 @@ class Config:
 
     def _check_geometry(self) -> None:
         data = self.data
-        if data.preprocess.endswith("crop") and data.crop_size % 4:
+        crops = data.preprocess.endswith("crop")
+        if crops and data.crop_size % 4:
             raise UserError(f"--crop_size={data.crop_size}: expected a multiple of 4")
-        seen = data.crop_size if data.preprocess.endswith("crop") else data.load_size
+        seen = data.crop_size if crops else data.load_size
         layers = self.model.discriminator_layers
         if data.preprocess != "none" and seen // 2**layers < 3:
             raise UserError(

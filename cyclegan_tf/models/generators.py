@@ -116,8 +116,7 @@ def gated_resnet_generator(
         same shape in [-1, 1]. Sizes are free, multiples of 4.
 
     Raises:
-        ValueError: If the domains have unequal channels.
-        ValueError: If `upsampling` is unknown.
+        ValueError: If the domains have unequal channels, or `upsampling` is unknown.
 
     Reference:
         Mejjati et al., https://arxiv.org/abs/1806.02311 (whose mask is a network of its own);

@@ -48,8 +48,9 @@ class Checkpoints:
         except (tf.errors.OpError, OSError) as error:
             raise UserError(f"cannot write a checkpoint to {self._folder}: {error}") from error
         # What is newer than this could not be read, or the run would stand there.
-        kept = [other for other in self.steps() if other <= step][-self._keep :]
-        for stale in set(self.steps()) - set(kept):
+        steps = self.steps()
+        kept = [other for other in steps if other <= step][-self._keep :]
+        for stale in set(steps) - set(kept):
             for file in self._folder.glob(f"step-{stale:08d}.*"):
                 file.unlink()
 

@@ -46,7 +46,7 @@ def expected_memory(experiment: Experiment) -> int:
     fixed = sum(_bytes(v.shape) for v in variables) + sum(_bytes(v.shape) for v in trained)
     sides = geometry(config).output_size
     # Where pictures differ in size, one of the load size stands for all.
-    height, width = (side or max(8, config.data.load_size // 4 * 4) for side in sides)
+    height, width = (side or config.data.load_size // 4 * 4 for side in sides)
     local_batch = config.data.batch_size // experiment.strategy.num_replicas_in_sync
     shape = (local_batch, height, width)
     generator_runs = 3 if config.objective.lambda_identity else 2

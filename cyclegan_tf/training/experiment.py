@@ -178,9 +178,8 @@ class Experiment:
         batch_size = config.data.batch_size
         self.steps_per_epoch = epoch_steps(train_data.a, train_data.b, batch_size)
         epochs = config.optimizer.epochs + config.optimizer.decay_epochs
-        self.stop_step = min(
-            epochs * self.steps_per_epoch, config.run.max_steps or epochs * self.steps_per_epoch
-        )
+        steps = epochs * self.steps_per_epoch
+        self.stop_step = min(steps, config.run.max_steps or steps)
 
     @cached_property
     def model(self) -> CycleGAN:
