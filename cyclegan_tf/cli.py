@@ -103,12 +103,13 @@ class CommandLine:
         return {name: self[name] for name in self._values if self._values[name].present}
 
     def config(self, base: Config | None) -> Config:
-        """Returns a configuration: what was given, over what the run has, over the defaults.
+        """Returns a configuration: what was given, over what the run or its model has.
 
         Args:
             base: The configuration of the run that is continued, if any.
         """
-        return (base or Config()).replace(self.given())
+        given = self.given()
+        return (base or Config.of(given.get("model", "cyclegan"))).replace(given)
 
     def help(self) -> str:
         """Returns the flags with their meaning and default, by groups."""
@@ -133,16 +134,16 @@ def import_tensorflow() -> None:
 
     They do so before Python's logging, or any setting, reaches them.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     terminal = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
     try:
-        import tensorflow as tf
+        # It settles how TensorFlow is to be imported.
+        from cyclegan_tf import compat
 
-        tf.config.list_physical_devices()
+        compat.tf.config.list_physical_devices()
     finally:
         os.dup2(terminal, 2)
         os.close(terminal)

@@ -24,7 +24,8 @@ def option(default: Any, help_text: str, **bounds: Any) -> Any:
         default: The value when nothing is given; `None` where absence means "derive it".
         help_text: One line for `--help`, with the unit.
         **bounds: Any of `choices` (allowed values), `pattern` (regular expression),
-            `minimum`, `maximum` (inclusive) and `above` (exclusive lower bound).
+            `minimum`, `maximum` (inclusive) and `above` (exclusive lower bound); and `models`,
+            those that know the option: with another one it has to keep its default.
 
     Returns:
         A dataclass field that carries the help and the bounds as metadata.
@@ -32,6 +33,11 @@ def option(default: Any, help_text: str, **bounds: Any) -> Any:
     return field(default=default, metadata={"help": help_text, **bounds})
 
 
+MODELS = ("cyclegan", "pix2pix", "autoencoder")
+EVAL_MODE = (
+    "Translate with dropout off and running batch statistics; as published, dropout stays on and "
+    "batch norm takes each picture's own."
+)
 AUGMENTATIONS = ("flip", "crop", "rotate", "colour")
 PREPROCESS = ("resize_and_crop", "resize", "crop", "scale_width", "scale_width_and_crop", "none")
 
@@ -42,11 +48,13 @@ class DataConfig:
 
     data: str = option(
         "",
-        "A folder with trainA and trainB (and testA, testB), tfds:NAME/CONFIG, or a built-in: "
-        "avatars/blond2ginger, avatars/short2long, earth/satellite2relief.",
+        "A folder with trainA and trainB (and testA, testB), for paired models also with train "
+        "and test of A|B side by side; tfds:NAME/CONFIG; or a built-in: avatars/blond2ginger, "
+        "avatars/short2long, avatars/parts, earth/satellite2relief.",
     )
     data_a: str = option("", "Folder of domain A, instead of --data.")
     data_b: str = option("", "Folder of domain B, instead of --data.")
+    swap: bool = option(False, "Exchange the domains: what lies there as B is taken for A.")
     channels_a: int = option(
         3, "Channels of domain A: 1 grey, 2 with alpha, 3 RGB, 4 RGBA.", minimum=1, maximum=4
     )
@@ -73,43 +81,151 @@ class DataConfig:
 class ModelConfig:
     """The networks."""
 
+    model: str = option(
+        "cyclegan",
+        "cyclegan for two unpaired domains; pix2pix for pairs; autoencoder for the step before "
+        "adversarial training. Each has defaults of its own, see docs/fidelity.md.",
+        choices=MODELS,
+    )
     generator: str = option(
         "resnet_9",
-        "resnet_N with N residual blocks (6 for 128 px, 9 from 256 px on), or gated_resnet_N, "
-        "which blends its result into its input.",
-        pattern=r"(gated_)?resnet_\d+",
+        "resnet_N with N residual blocks (6 for 128 px, 9 from 256 px on); gated_resnet_N, "
+        "which blends its result into its input; unet_N for multiples of N px, a power of 2; "
+        "encoder_decoder; or segnet.",
+        pattern=r"(gated_)?resnet_\d+|unet_(32|64|128|256|512)|encoder_decoder|segnet",
     )
     upsampling: str = option(
         "transposed",
-        "How the generator enlarges: transposed convolution, or resize then convolution.",
+        "How the generator enlarges: transposed convolution, or resize then convolution, which "
+        "leaves no checkerboard.",
         choices=("transposed", "resize"),
     )
-    discriminator: str = option("patch", "Kind of discriminator.", choices=("patch",))
+    bottleneck: int | None = option(
+        None,
+        "Channels of the narrowest layer of encoder_decoder (default: as its neighbours).",
+        minimum=1,
+    )
+    discriminator: str = option(
+        "patch",
+        "patch judges overlapping patches; pixel each pixel by itself.",
+        choices=("patch", "pixel"),
+        models=("cyclegan", "pix2pix"),
+    )
     discriminator_layers: int = option(
-        3, "Strided layers of the PatchGAN; 3 sees patches of 70 px.", minimum=1, maximum=5
+        3,
+        "Strided layers of the PatchGAN; 3 sees patches of 70 px.",
+        minimum=1,
+        maximum=5,
+        models=("cyclegan", "pix2pix"),
     )
     filters: int = option(64, "Channels of a generator's first layer.", minimum=1)
     discriminator_filters: int | None = option(
-        None, "Channels of a discriminator's first layer (default: filters).", minimum=1
+        None,
+        "Channels of a discriminator's first layer (default: filters).",
+        minimum=1,
+        models=("cyclegan", "pix2pix"),
     )
-    init_gain: float = option(0.02, "Standard deviation of the initial kernels.", above=0.0)
+    norm: str = option(
+        "instance",
+        "Normalization after a convolution.",
+        choices=("instance", "batch", "none"),
+    )
+    spectral_norm: bool = option(
+        False,
+        "Divide each of the discriminator's kernels by its largest singular value.",
+        models=("cyclegan", "pix2pix"),
+    )
+    dropout: bool = option(False, "Drop half of some features: in residual blocks or U-Net ups.")
+    init_weights: str = option(
+        "normal",
+        "Distribution of the initial kernels.",
+        choices=("normal", "xavier", "kaiming", "orthogonal"),
+    )
+    init_gain: float | None = option(
+        None,
+        "Standard deviation of the initial kernels for normal, their factor otherwise (default: "
+        "0.02, for kaiming 1).",
+        above=0.0,
+    )
+
+    @property
+    def size_multiple(self) -> int:
+        """What height and width of a picture have to be multiples of."""
+        kind, _, size = self.generator.rpartition("_")
+        return {"unet": int(size) if size.isdigit() else 0, "resnet": 4, "gated_resnet": 4}.get(
+            kind, 16
+        )
 
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
     """What the networks are trained for."""
 
-    lambda_cycle: float = option(10.0, "Weight of the cycle losses.", minimum=0.0)
+    gan_mode: str = option(
+        "lsgan",
+        "Adversarial loss: least squares, cross-entropy, Wasserstein with gradient penalty, hinge.",
+        choices=("lsgan", "vanilla", "wgangp", "hinge"),
+        models=("cyclegan", "pix2pix"),
+    )
+    lambda_gradient_penalty: float = option(
+        10.0,
+        "Weight of the gradient penalty of --gan_mode=wgangp.",
+        minimum=0.0,
+        models=("cyclegan", "pix2pix"),
+    )
+    lambda_cycle: float = option(
+        10.0, "Weight of the cycle losses.", minimum=0.0, models=("cyclegan",)
+    )
     lambda_a: float | None = option(
-        None, "Weight of the cycle a -> b -> a (default: lambda_cycle).", minimum=0.0
+        None,
+        "Weight of the cycle a -> b -> a (default: lambda_cycle).",
+        minimum=0.0,
+        models=("cyclegan",),
     )
     lambda_b: float | None = option(
-        None, "Weight of the cycle b -> a -> b (default: lambda_cycle).", minimum=0.0
+        None,
+        "Weight of the cycle b -> a -> b (default: lambda_cycle).",
+        minimum=0.0,
+        models=("cyclegan",),
     )
     lambda_identity: float = option(
-        0.5, "Weight of the identity losses, relative to the cycle weights.", minimum=0.0
+        0.5,
+        "Weight of the identity losses, relative to the cycle weights.",
+        minimum=0.0,
+        models=("cyclegan",),
     )
-    pool_size: int = option(50, "Generated pictures kept for the discriminators.", minimum=0)
+    lambda_l1: float = option(
+        100.0, "Weight of the distance to the truth.", minimum=0.0, models=("pix2pix",)
+    )
+    pool_size: int = option(
+        50, "Generated pictures kept for the discriminators.", minimum=0, models=("cyclegan",)
+    )
+    task: str = option(
+        "reconstruct",
+        "reconstruct the pictures of A; translate them to their partners in B; or segment: B "
+        "holds class numbers.",
+        choices=("reconstruct", "translate", "segment"),
+        models=("autoencoder",),
+    )
+    pixel_loss: str = option(
+        "l2",
+        "Distance to the target: absolute (l1) or squared (l2) difference.",
+        choices=("l1", "l2"),
+        models=("autoencoder",),
+    )
+    noise: float = option(
+        0.0,
+        "Standard deviation of the noise added to inputs in training, for the range [-1, 1].",
+        minimum=0.0,
+        models=("autoencoder",),
+    )
+    classes: int | None = option(
+        None,
+        "Classes to segment, numbered from 0 (default: those of a built-in data set).",
+        minimum=2,
+        maximum=256,
+        models=("autoencoder",),
+    )
 
 
 @dataclass(frozen=True)
@@ -119,11 +235,13 @@ class OptimizerConfig:
     learning_rate: float = option(2e-4, "Adam's learning rate.", above=0.0)
     schedule: str = option(
         "linear",
-        "linear: constant for --epochs, then down to zero over --decay_epochs; or constant.",
-        choices=("linear", "constant"),
+        "linear: constant for --epochs, then down to zero over --decay_epochs; step: a tenth "
+        "after every --decay_every epochs; cosine: half a wave over all epochs; or constant.",
+        choices=("linear", "step", "cosine", "constant"),
     )
     epochs: int = option(100, "Epochs at the full learning rate.", minimum=1)
     decay_epochs: int = option(100, "Epochs after these.", minimum=0)
+    decay_every: int = option(50, "Epochs between the drops of --schedule=step.", minimum=1)
     ema: float = option(
         0.0,
         "Decay per step of an averaged copy of the generators, used for samples and results; "
@@ -161,6 +279,17 @@ class RunConfig:
         "whose two halves then run side by side.",
         minimum=1,
     )
+    steps_per_call: int = option(
+        1,
+        "Steps taken in one call of the graph, for accelerators that wait for Python otherwise.",
+        minimum=1,
+    )
+    remat: bool = option(
+        False,
+        "Compute a generator's activations again for its gradients instead of keeping them: "
+        "less memory, about a third more time.",
+    )
+    eval_mode: bool = option(False, EVAL_MODE)
     cache_gb: float = option(
         4.0,
         "Memory for decoded training pictures, in GiB; what does not fit is decoded again.",
@@ -182,6 +311,24 @@ class Config:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
+    @classmethod
+    def of(cls, model: str) -> "Config":
+        """Returns the defaults of a model; an unknown one is left to `validate`."""
+        return cls().replace({"model": model, **MODEL_DEFAULTS.get(model, {})})
+
+    @property
+    def paired(self) -> bool:
+        """Whether the model learns from pairs."""
+        model = self.model.model
+        return model == "pix2pix" or (
+            model == "autoencoder" and self.objective.task != "reconstruct"
+        )
+
+    @property
+    def needs_b(self) -> bool:
+        """Whether the model looks at domain B at all."""
+        return self.paired or self.model.model == "cyclegan"
+
     def validate(self) -> "Config":
         """Checks every bound.
 
@@ -193,6 +340,7 @@ class Config:
         """
         for _, option_field, value in options(self):
             _check(option_field, value)
+        self._check_model()
         unknown = [name for name in self.data.augmentations if name not in AUGMENTATIONS]
         if unknown:
             raise UserError(
@@ -200,48 +348,85 @@ class Config:
                 f"list of {', '.join(AUGMENTATIONS)}, or none"
             )
         self._check_geometry()
-        if self.model.generator.startswith("gated_") and (
-            self.data.channels_a != self.data.channels_b
-        ):
-            raise UserError(
-                f"--generator={self.model.generator} blends its result into its input, so "
-                f"--channels_a={self.data.channels_a} and --channels_b={self.data.channels_b} have "
-                "to be equal"
-            )
-        if self.objective.lambda_identity and self.data.channels_a != self.data.channels_b:
-            raise UserError(
-                "identity losses compare a domain with itself through the other one's generator: "
-                f"with --channels_a={self.data.channels_a} and --channels_b="
-                f"{self.data.channels_b}, give --lambda_identity=0"
-            )
+        self._check_channels()
         return self
 
-    def _check_geometry(self) -> None:
-        data = self.data
-        crops = data.preprocess.endswith("crop")
-        if crops and data.crop_size % 4:
-            raise UserError(f"--crop_size={data.crop_size}: expected a multiple of 4")
-        seen = data.crop_size if crops else data.load_size
-        layers = self.model.discriminator_layers
-        if data.preprocess != "none" and seen // 2**layers < 3:
+    def _check_model(self) -> None:
+        model, defaults = self.model.model, Config.of(self.model.model)
+        for (_, option_field, value), (_, _, default) in zip(
+            options(self), options(defaults), strict=True
+        ):
+            models = option_field.metadata.get("models", MODELS)
+            if model not in models and value != default:
+                raise UserError(
+                    f"--{option_field.name}={value} says nothing to --model={model}; it is for "
+                    f"{' and '.join(models)}"
+                )
+        generator = self.model.generator
+        for name, value, kinds in (
+            ("bottleneck", self.model.bottleneck, ("encoder_decoder",)),
+            ("dropout", self.model.dropout, ("resnet", "unet")),
+            ("upsampling", self.model.upsampling != "transposed", ("resnet", "gated", "unet")),
+        ):
+            if value and not generator.startswith(kinds):
+                raise UserError(
+                    f"--{name} says nothing to --generator={generator}; it is for "
+                    f"{' and '.join(kinds)}"
+                )
+        if self.run.remat and self.model.dropout:
+            raise UserError("--remat would draw another dropout the second time; leave one out")
+        if self.run.remat and self.model.norm == "batch":
+            raise UserError("--remat would count each batch twice in --norm=batch; leave one out")
+
+    def _check_channels(self) -> None:
+        channels = f"--channels_a={self.data.channels_a}, --channels_b={self.data.channels_b}"
+        if self.data.channels_a == self.data.channels_b:
+            return
+        if self.model.generator.startswith("gated_"):
             raise UserError(
-                f"--discriminator_layers={layers} leaves nothing of pictures of {seen} px: take "
-                f"fewer layers, or pictures of at least {3 * 2**layers} px"
+                f"--generator={self.model.generator} blends its result into its input, which "
+                f"needs equal channels, not {channels}"
             )
+        if self.model.model == "cyclegan" and self.objective.lambda_identity:
+            raise UserError(
+                "identity losses compare a domain with itself through the other one's generator: "
+                f"with {channels}, give --lambda_identity=0"
+            )
+
+    def _check_geometry(self) -> None:
+        data, multiple = self.data, self.model.size_multiple
+        crops = data.preprocess.endswith("crop")
+        if crops and data.crop_size % multiple:
+            raise UserError(
+                f"--crop_size={data.crop_size}: --generator={self.model.generator} needs a "
+                f"multiple of {multiple}"
+            )
+        self._check_discriminator(data.crop_size if crops else data.load_size)
         resized = data.preprocess in ("resize_and_crop", "scale_width_and_crop")
         if resized and data.load_size < data.crop_size:
             raise UserError(
                 f"--load_size={data.load_size} is smaller than --crop_size={data.crop_size}; "
                 "raise the first or lower the second"
             )
-        if data.preprocess in ("scale_width", "none") and (
-            data.batch_size > 1 or self.objective.pool_size
-        ):
+        if data.preprocess in ("scale_width", "none") and (data.batch_size > 1 or self._pool_size):
             raise UserError(
                 f"--preprocess={data.preprocess} gives pictures of different sizes, which cannot "
                 "share a batch or a pool: use --batch_size=1 and --pool_size=0, "
-                f"not {data.batch_size} and {self.objective.pool_size}"
+                f"not {data.batch_size} and {self._pool_size}"
             )
+
+    def _check_discriminator(self, seen: int) -> None:
+        layers = self.model.discriminator_layers
+        judges_patches = self.model.model != "autoencoder" and self.model.discriminator == "patch"
+        if judges_patches and self.data.preprocess != "none" and seen // 2**layers < 3:
+            raise UserError(
+                f"--discriminator_layers={layers} leaves nothing of pictures of {seen} px: take "
+                f"fewer layers, or pictures of at least {3 * 2**layers} px"
+            )
+
+    @property
+    def _pool_size(self) -> int:
+        return self.objective.pool_size if self.model.model == "cyclegan" else 0
 
     def to_json(self) -> str:
         """Returns the configuration as indented JSON, one object for each group."""
@@ -292,6 +477,18 @@ class Config:
             )
             if group != "run" and mine != theirs
         ]
+
+
+# What a model has otherwise than the classes above, which hold CycleGAN's defaults.
+MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
+    "pix2pix": {
+        "generator": "unet_256",
+        "norm": "batch",
+        "dropout": True,
+        "gan_mode": "vanilla",
+    },
+    "autoencoder": {"generator": "encoder_decoder", "norm": "batch", "load_size": 256},
+}
 
 
 def options(config: Config) -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:

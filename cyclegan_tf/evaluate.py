@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cyclegan_tf import cli
-from cyclegan_tf.config import UserError
+from cyclegan_tf.config import EVAL_MODE, UserError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     line.add("workdir", str, "", "Folder of the run.")
     line.add("data", str, "", "Other data to test on, as for training.")
+    line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)
     workdir = line.required("workdir")
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     from cyclegan_tf.training import experiment
     from cyclegan_tf.training.workdir import Workdir
 
-    config, *generators = experiment.load_generators(workdir)
+    config, generators = experiment.load_generators(workdir, line["eval_mode"])
     config = config.replace({**line.given(), "data_a": "", "data_b": ""} if line["data"] else {})
     data = experiment.Data.load(config, "test")
     if data is None:

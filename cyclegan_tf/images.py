@@ -7,7 +7,7 @@ wherever it is read (training, translation, serving), because all of them read i
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from .config import UserError
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 # What those suffixes may hold. Pillow would also try formats that start other programs (EPS).
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+# What keeps numbers: JPEG and WebP change them, and writers of GIF renumber the palette.
+_LABEL_FORMATS = ("PNG", "BMP", "TIFF")
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 # Pillow warns from this size on (89 megapixels); a small file may claim more than memory holds.
@@ -51,23 +53,32 @@ def read_image(source: str | os.PathLike[str] | bytes, channels: int = 3) -> np.
         UserError: If `channels` is none of the four.
     """
     mode = _mode(channels)
-    file: BytesIO | str
-    if isinstance(source, bytes):
-        name, file = f"picture of {len(source)} bytes", BytesIO(source)
-    else:
-        name = file = os.fspath(source)
-    try:
-        with Image.open(file, formats=_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{image.width}x{image.height} is too large")
-            image.load()
-            pixels = np.asarray(_convert(_eight_bit(ImageOps.exif_transpose(image)), mode))
-    except UnidentifiedImageError as error:
-        kinds = ", ".join(_FORMATS)
-        raise UnreadableImageError(f"{name}: not a picture of a known kind ({kinds})") from error
-    except Exception as error:  # On damaged bytes, Pillow's decoders raise almost every type.
-        raise UnreadableImageError(f"{name}: cannot be decoded ({error})") from error
+    pixels = _decode(source, _FORMATS, lambda image: _convert(_eight_bit(image), mode))
     return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def read_labels(source: str | os.PathLike[str] | bytes) -> np.ndarray:
+    """Decodes a label map: a grey or palette picture whose levels or indices number classes.
+
+    They are kept as they are: a palette is not looked up, and 1-bit pictures hold 0 and 1.
+
+    Args:
+        source: A path, or the encoded bytes.
+
+    Returns:
+        Class numbers, uint8, shape `(height, width, 1)`.
+
+    Raises:
+        UnreadableImageError: As for `read_image`, and if the picture has colours or more than
+            8 bits, or a format that does not keep numbers (JPEG, WebP, GIF).
+    """
+
+    def numbers(image: Image.Image) -> Image.Image:
+        if image.mode not in ("1", "L", "P"):
+            raise ValueError(f"a label map is grey or has a palette, 8 bits, not {image.mode}")
+        return image
+
+    return _decode(source, _LABEL_FORMATS, numbers).astype(np.uint8)[..., np.newaxis]
 
 
 def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], int]:
@@ -196,6 +207,30 @@ def grid(
             left = gap + side + column * pitch_x + (cell_width - cell.width) // 2
             sheet.paste(_convert(cell, "RGB"), (left, top + (cell_height - cell.height) // 2))
     return np.asarray(sheet)
+
+
+def _decode(
+    source: str | os.PathLike[str] | bytes,
+    formats: tuple[str, ...],
+    convert: Callable[[Image.Image], Image.Image],
+) -> np.ndarray:
+    """Decodes a picture completely, turns it upright, and converts it."""
+    file: BytesIO | str
+    if isinstance(source, bytes):
+        name, file = f"picture of {len(source)} bytes", BytesIO(source)
+    else:
+        name = file = os.fspath(source)
+    try:
+        with Image.open(file, formats=formats) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError(f"{image.width}x{image.height} is too large")
+            image.load()
+            return np.asarray(convert(ImageOps.exif_transpose(image)))
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(formats)
+        raise UnreadableImageError(f"{name}: not a picture of a known kind ({kinds})") from error
+    except Exception as error:  # On damaged bytes, Pillow's decoders raise almost every type.
+        raise UnreadableImageError(f"{name}: cannot be decoded ({error})") from error
 
 
 def _mode(channels: int) -> str:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from cyclegan_tf import cli
+from cyclegan_tf.config import EVAL_MODE, UserError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
     line.add("output_format", str, "png", "Format.", choices=("png", "jpg", "webp", "bmp"))
     line.add("side_by_side", str, "", "Folder for sheets of input and translation, if wanted.")
+    line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)
     workdir, source, output = (line.required(name) for name in ("workdir", "input", "output"))
 
@@ -33,9 +35,14 @@ def main(arguments: Sequence[str]) -> int:
     from cyclegan_tf.serving.translation import translate_files
     from cyclegan_tf.training.experiment import load_generators
 
-    _, generator_ab, generator_ba = load_generators(workdir)
+    _, generators = load_generators(workdir, line["eval_mode"])
+    if line["direction"] not in generators:
+        raise UserError(
+            f"--direction={line['direction']}: the run in {workdir} translates "
+            f"{' and '.join(generators)} only"
+        )
     result = translate_files(
-        generator_ab if line["direction"] == "a2b" else generator_ba,
+        generators[line["direction"]],
         source,
         output,
         line["output_format"],

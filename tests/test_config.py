@@ -43,7 +43,7 @@ def test_the_defaults_are_the_papers():
     assert (config.objective.pool_size, config.data.batch_size) == (50, 1)
     assert (config.data.load_size, config.data.crop_size) == (286, 256)
     assert (config.model.generator, config.model.filters) == ("resnet_9", 64)
-    assert (config.model.discriminator_layers, config.model.init_gain) == (3, 0.02)
+    assert (config.model.discriminator_layers, config.model.norm) == (3, "instance")
     assert (config.optimizer.epochs, config.optimizer.decay_epochs) == (100, 100)
     assert config.optimizer.learning_rate == 2e-4
     assert config.data.augmentations == ("flip", "crop")
@@ -134,7 +134,7 @@ def test_an_error_names_the_flag_the_value_and_what_was_expected(name, value, ex
         ("seed", -1),
         ("precision", "float64"),
         ("generator", "resnet_"),
-        ("generator", "unet_256"),
+        ("generator", "unet_100"),
     ],
 )
 def test_nonsense_is_refused(name, value):

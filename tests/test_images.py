@@ -206,6 +206,41 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch, side, warni
             images.read_image(encoded)
 
 
+CLASSES = np.array([[0, 1, 2], [19, 200, 255]], np.uint8)
+
+
+@pytest.mark.parametrize("file_format", ("PNG", "BMP", "TIFF"))
+@pytest.mark.parametrize("palette", (False, True))
+def test_class_numbers_are_read_as_they_are(file_format, palette):
+    picture = Image.fromarray(CLASSES)
+    if palette:  # As in PASCAL VOC; looked up, every number would give another one.
+        picture.putpalette([255 - level for level in range(256) for _ in range(3)])
+        assert picture.mode == "P"
+    read = images.read_labels(encode(picture, file_format))
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, CLASSES[..., np.newaxis])
+
+
+def test_two_classes_may_be_one_bit():
+    bits = Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
+    assert images.read_labels(encode(bits, "PNG")).tolist() == [[[0], [1]]]
+
+
+@pytest.mark.parametrize(
+    "picture, file_format, says",
+    [
+        (noise(), "PNG", "label map is grey or has a palette.* not RGB"),
+        (CLASSES.astype(np.uint16), "PNG", "not I;16"),
+        (CLASSES, "JPEG", "known kind .PNG, BMP, TIFF"),
+    ],
+)
+def test_what_may_not_hold_class_numbers_is_refused_by_name(tmp_path, picture, file_format, says):
+    path = tmp_path / "street.png"
+    path.write_bytes(encode(Image.fromarray(picture), file_format))
+    with pytest.raises(images.UnreadableImageError, match=f"street.png: .*{says}"):
+        images.read_labels(path)
+
+
 def test_channels_are_one_to_four():
     encoded = encode(Image.fromarray(noise()), "PNG")
     for channels in (1, 2, 3, 4):

@@ -1,1 +1,1 @@
-"""The two unpaired domains: where pictures come from and how they become batches."""
+"""Both domains: where pictures come from and how they become batches."""

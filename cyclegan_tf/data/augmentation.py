@@ -14,11 +14,16 @@ from cyclegan_tf.images import to_float
 
 
 def augment(
-    image: tf.Tensor, seed: tf.Tensor, names: Collection[str], crop_size: int | None
+    image: tf.Tensor,
+    seed: tf.Tensor,
+    names: Collection[str],
+    crop_size: int | None,
+    labels: bool = False,
 ) -> tf.Tensor:
     """Rotates, crops, flips and recolours a picture, in this order.
 
     Rotation precedes the crop, which cuts most of what rotation had to fill in at the border.
+    Pictures of one size are moved alike by the same seed, whatever they show.
 
     Args:
         image: uint8 in [0, 255], shape `(height, width, channels)`.
@@ -26,6 +31,8 @@ def augment(
             not change what another does.
         names: Any of `cyclegan_tf.config.AUGMENTATIONS`. Without `crop`, the crop is the centre.
         crop_size: Side of the crop in pixels, or None for no crop at all.
+        labels: Whether the picture is a label map. Its values are moved but never mixed or
+            recoloured; `to_uint8` gives the class numbers back.
 
     Returns:
         float32 in [-1, 1], shape `(crop_size, crop_size, channels)`, or the picture's own.
@@ -36,13 +43,13 @@ def augment(
     }
     picture = to_float(image)
     if "rotate" in names:
-        picture = rotate(picture, seeds["rotate"])
+        picture = rotate(picture, seeds["rotate"], nearest=labels)
     if crop_size is not None:
         random = "crop" in names
         picture = crop(picture, crop_size, seeds["crop"] if random else None)
     if "flip" in names:
         picture = flip(picture, seeds["flip"])
-    if "colour" in names:
+    if "colour" in names and not labels:
         picture = colour(picture, seeds["colour"])
     return picture
 
@@ -73,21 +80,24 @@ def crop(image: tf.Tensor, size: int, seed: tf.Tensor | None) -> tf.Tensor:
     return tf.slice(image, tf.pad(top_left, [[0, 1]]), [size, size, image.shape[-1]])
 
 
-def rotate(image: tf.Tensor, seed: tf.Tensor, degrees: float = 10.0) -> tf.Tensor:
+def rotate(
+    image: tf.Tensor, seed: tf.Tensor, degrees: float = 10.0, nearest: bool = False
+) -> tf.Tensor:
     """Turns a picture about its centre by an angle between `-degrees` and `degrees`.
 
-    Pixels are interpolated bilinearly; what comes in from outside is mirrored at the border.
+    What comes in from outside is mirrored at the border.
 
     Args:
         image: float32, shape `(height, width, channels)`.
         seed: Shape `(2,)`.
         degrees: Largest angle, positive.
+        nearest: Whether to take the nearest pixel; otherwise pixels are interpolated bilinearly.
 
     Returns:
         Same dtype and shape.
     """
     angle = tf.random.stateless_uniform((), seed, -degrees, degrees) * (math.pi / 180.0)
-    return _turn(image, angle)
+    return _turn(image, angle, nearest)
 
 
 def colour(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -116,7 +126,7 @@ def colour(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.concat([tf.clip_by_value(colours, -1.0, 1.0), alpha], axis=-1)
 
 
-def _turn(image: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
+def _turn(image: tf.Tensor, angle: tf.Tensor, nearest: bool = False) -> tf.Tensor:
     """Rotates counter-clockwise by `angle` (radians) about the centre of the picture."""
     size = tf.shape(image)[:2]
     centre_y, centre_x = tf.unstack(tf.cast(size - 1, tf.float32) / 2.0)
@@ -132,7 +142,7 @@ def _turn(image: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
         transforms=tf.stack(to_input)[tf.newaxis],
         output_shape=size,
         fill_value=0.0,
-        interpolation="BILINEAR",
+        interpolation="NEAREST" if nearest else "BILINEAR",
         fill_mode="REFLECT",
     )[0]
     return tf.ensure_shape(turned, image.shape)

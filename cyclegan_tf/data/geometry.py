@@ -20,18 +20,23 @@ class Geometry:
     - `scale_width_and_crop`: the same, then a crop of `crop_size`.
     - `none`: as it is.
 
-    Without a crop, each side is then rounded to a multiple of 4, which the networks need, by
-    resizing (the official code does so for `none` only).
+    Without a crop, each side is then rounded to a multiple of `multiple`, which the networks
+    need, by resizing (the official code does so for `none` only, and to multiples of 4).
 
     Attributes:
         preprocess: One of `cyclegan_tf.config.PREPROCESS`.
         load_size: In pixels.
         crop_size: In pixels.
+        multiple: What the sides of a picture have to be multiples of, in pixels.
+        nearest: Whether resizing takes the nearest pixel instead of mixing several (bicubic), as
+            label maps need it, whose values are class numbers.
     """
 
     preprocess: str = "resize_and_crop"
     load_size: int = 286
     crop_size: int = 256
+    multiple: int = 4
+    nearest: bool = False
 
     def __post_init__(self) -> None:
         """Checks the values.
@@ -57,14 +62,14 @@ class Geometry:
     def output_size(self) -> tuple[int | None, int | None]:
         """Height and width that the networks see; None where pictures differ."""
         if self.preprocess == "scale_width":
-            return None, _multiple_of_4(self.load_size)
+            return None, self._rounded(self.load_size)
         if self.preprocess == "none":
             return None, None
-        side = self.crop or _multiple_of_4(self.load_size)
+        side = self.crop or self._rounded(self.load_size)
         return side, side
 
     def fit(self, image: np.ndarray) -> np.ndarray:
-        """Resizes a picture (bicubic), ready for the crop if there is one.
+        """Resizes a picture, ready for the crop if there is one.
 
         Args:
             image: uint8 in [0, 255], shape `(height, width, channels)`.
@@ -77,7 +82,8 @@ class Geometry:
         if size == (height, width):
             return image
         picture = Image.fromarray(image[..., 0] if channels == 1 else image)
-        resized = picture.resize(size[::-1], Image.Resampling.BICUBIC)
+        method = Image.Resampling.NEAREST if self.nearest else Image.Resampling.BICUBIC
+        resized = picture.resize(size[::-1], method)
         return np.asarray(resized).reshape(*size, channels)
 
     def _fitted(self, height: int, width: int) -> tuple[int, int]:
@@ -90,9 +96,8 @@ class Geometry:
             scale = max(1.0, self.crop_size / min(height, width))
             height, width = round(height * scale), round(width * scale)
         if self.crop is None:
-            height, width = _multiple_of_4(height), _multiple_of_4(width)
+            height, width = self._rounded(height), self._rounded(width)
         return height, width
 
-
-def _multiple_of_4(side: int) -> int:
-    return max(4, round(side / 4) * 4)
+    def _rounded(self, side: int) -> int:
+        return max(self.multiple, round(side / self.multiple) * self.multiple)

@@ -5,130 +5,16 @@ flip, ...) is computed anew for each batch from its number. So a run resumes at 
 cost, sees the same batches on any number of replicas, and never gets the same crop for good.
 """
 
-import logging
-import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
-import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from cyclegan_tf.config import UserError
 from cyclegan_tf.data import augmentation
+from cyclegan_tf.data.domain import Domain
+from cyclegan_tf.data.folder_source import some
 from cyclegan_tf.data.geometry import Geometry
-from cyclegan_tf.data.sources import ImageSource
-from cyclegan_tf.images import UnreadableImageError
-
-_MAX_BAD_FRACTION = 0.25
-_NAMED_AT_MOST = 20
-_AT_ONCE = 64  # Pictures in work while loading; bounds what waits beside the cache.
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Domain:
-    """The readable pictures of one domain, fitted to a geometry, by number.
-
-    Attributes:
-        names: Of the readable pictures, for messages.
-        indices: Where each readable picture stands in its source.
-    """
-
-    names: Sequence[str]
-    indices: Sequence[int]
-    _read: Callable[[int], np.ndarray] = field(repr=False)
-    _cached: Mapping[int, np.ndarray] = field(repr=False)
-
-    @classmethod
-    def load(
-        cls,
-        source: ImageSource,
-        geometry: Geometry,
-        *,
-        cache_gb: float,
-        name: str,
-        progress: bool = True,
-    ) -> "Domain":
-        """Decodes every picture once, names the unreadable ones, and keeps what fits.
-
-        Args:
-            source: The pictures.
-            geometry: What to fit them to.
-            cache_gb: Memory for fitted pictures in GiB; the others are decoded each time.
-            name: Of the domain, for messages, such as `trainA`.
-            progress: Whether to show a bar when it takes longer than two seconds.
-
-        Raises:
-            UserError: If more than a quarter of the pictures are unreadable, as soon as that
-                is known.
-        """
-
-        def read(index: int) -> np.ndarray:
-            return geometry.fit(source[index])
-
-        cached: dict[int, np.ndarray] = {}
-        good: list[int] = []
-        bad: list[str] = []
-        room = cache_gb * 2**30
-        for index, outcome in enumerate(_read_all(read, len(source), name, progress)):
-            if isinstance(outcome, UnreadableImageError):
-                bad.append(str(outcome))
-                if len(bad) > _MAX_BAD_FRACTION * len(source):
-                    raise UserError(
-                        f"domain {name}: too many of the {len(source)} pictures are unreadable, "
-                        f"already {len(bad)}: {_some(bad)}"
-                    )
-                continue
-            good.append(index)
-            room -= outcome.nbytes
-            if room >= 0:
-                cached[index] = outcome
-        if bad:
-            _log.warning(
-                "domain %s: %d of %d pictures are unreadable and skipped: %s",
-                *(name, len(bad), len(source), _some(bad)),
-            )
-        return cls([source.names[index] for index in good], good, read, cached)
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, number: int) -> np.ndarray:
-        """Gives the fitted picture, uint8 [0, 255], shape `(height, width, channels)`."""
-        index = self.indices[number]
-        cached = self._cached.get(index)
-        return self._read(index) if cached is None else cached
-
-    @property
-    def channels(self) -> int:
-        """Channels of the pictures, 1 to 4."""
-        return self[0].shape[-1]
-
-
-def _read_all(
-    read: Callable[[int], np.ndarray], count: int, name: str, progress: bool
-) -> Iterator[np.ndarray | UnreadableImageError]:
-    """Reads pictures 0 to `count` on all cores, giving them, or why not, in order."""
-
-    def attempt(index: int) -> np.ndarray | UnreadableImageError:
-        try:
-            return read(index)
-        except UnreadableImageError as error:
-            return error
-
-    bar = tqdm(total=count, desc=f"reading domain {name}", delay=2, disable=not progress)
-    with ThreadPoolExecutor(os.cpu_count()) as pool, bar:
-        for start in range(0, count, _AT_ONCE):
-            for outcome in pool.map(attempt, range(start, min(start + _AT_ONCE, count))):
-                bar.update()
-                yield outcome
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED_AT_MOST
-    return "; ".join(names[:_NAMED_AT_MOST]) + (f"; and {more} more" if more > 0 else "")
 
 
 def keep_pairs(domain_a: Domain, domain_b: Domain) -> tuple[Domain, Domain]:
@@ -136,9 +22,9 @@ def keep_pairs(domain_a: Domain, domain_b: Domain) -> tuple[Domain, Domain]:
     both = set(domain_a.indices) & set(domain_b.indices)
 
     def kept(domain: Domain) -> Domain:
-        pairs = zip(domain.names, domain.indices, strict=True)
-        names, indices = zip(*(pair for pair in pairs if pair[1] in both), strict=True)
-        return replace(domain, names=names, indices=indices)
+        pictures = zip(domain.indices, domain.names, domain.sizes, strict=True)
+        indices, names, sizes = zip(*(one for one in pictures if one[0] in both), strict=True)
+        return replace(domain, indices=indices, names=names, sizes=sizes)
 
     return kept(domain_a), kept(domain_b)
 
@@ -182,28 +68,120 @@ def unpaired_dataset(
     Raises:
         UserError: If `batch_size` exceeds 1 where pictures keep their sizes.
     """
+
+    def pair(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tuple(
+            _picture(domain, *_shuffled(len(domain), seed, salt, position), augment, geometry)
+            for salt, domain in enumerate((domain_a, domain_b))
+        )
+
+    return _batches(pair, geometry, batch_size, start_step, stop_step)
+
+
+def paired_dataset(
+    domain_a: Domain,
+    domain_b: Domain,
+    *,
+    geometry: Geometry,
+    augment: Collection[str],
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    stop_step: int | None = None,
+) -> tf.data.Dataset:
+    """Streams training batches of pairs; batch k is a pure function of `seed` and k.
+
+    As `unpaired_dataset`, but the i-th pictures of both domains come together, and rotation,
+    crop and flip are the same for both. `colour` is for the input A only: a target that changes
+    at random could not be learned.
+
+    Args:
+        domain_a: Pictures of domain A, fitted to `geometry`.
+        domain_b: Their partners, as many; label maps are fitted to its `nearest` form.
+        geometry: Gives the crop.
+        augment: Any of `cyclegan_tf.config.AUGMENTATIONS`.
+        batch_size: Over all replicas.
+        seed: Any integer.
+        start_step: Number of the first batch, from 0.
+        stop_step: Number after the last batch; None for a stream without end.
+
+    Returns:
+        Pairs `(real_a, real_b)`, float32 in [-1, 1], shape
+        `(batch_size, height, width, channels)`. `to_uint8` gives the class numbers of label
+        maps back.
+
+    Raises:
+        UserError: If `batch_size` exceeds 1 where pictures keep their sizes, or the pictures of
+            a pair differ in size.
+    """
+    _check_sizes(domain_a, domain_b, geometry)
+    kept_colours = [name for name in augment if name != "colour"]
+
+    def pair(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        number, change = _shuffled(len(domain_a), seed, 0, position)
+        return (
+            _picture(domain_a, number, change, augment, geometry),
+            _picture(domain_b, number, change, kept_colours, geometry),
+        )
+
+    return _batches(pair, geometry, batch_size, start_step, stop_step)
+
+
+def _check_sizes(domain_a: Domain, domain_b: Domain, geometry: Geometry) -> None:
+    pairs = zip(domain_a.names, domain_a.sizes, domain_b.names, domain_b.sizes, strict=True)
+    unequal = [
+        f"{name_a} ({size_a[1]}x{size_a[0]}) and {name_b} ({size_b[1]}x{size_b[0]})"
+        for name_a, size_a, name_b, size_b in pairs
+        if size_a != size_b
+    ]
+    if unequal:
+        raise UserError(
+            f"the pictures of a pair must have one size; preprocess={geometry.preprocess} leaves "
+            f"{len(unequal)} of {len(domain_a)} with different ones: {some(unequal)}; "
+            "resize_and_crop makes them equal"
+        )
+
+
+def _shuffled(count: int, seed: int, salt: int, position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Says which of `count` pictures stands at a position, and gives the seed of its changes."""
+    epoch, offset = position // count, position % count
+    root = tf.constant([seed, salt], tf.int64)
+    order = tf.random.experimental.stateless_fold_in(root, 2 * epoch)
+    last = tf.constant(count - 1, tf.int64)
+    number = tf.random.experimental.index_shuffle(offset, order, last)
+    return number, tf.random.experimental.stateless_fold_in(root, 2 * position + 1)
+
+
+def _picture(
+    domain: Domain,
+    number: tf.Tensor,
+    change: tf.Tensor,
+    augment: Collection[str],
+    geometry: Geometry,
+) -> tf.Tensor:
+    """Gives a picture as the networks see it, float32 in [-1, 1], changed by a seed."""
+    image = tf.numpy_function(domain.__getitem__, [number], tf.uint8, stateful=False)
+    image = tf.ensure_shape(image, (None, None, domain.channels))
+    image = augmentation.augment(image, change, augment, geometry.crop, domain.labels)
+    return tf.ensure_shape(image, (*geometry.output_size, domain.channels))
+
+
+def _batches(
+    pair: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    geometry: Geometry,
+    batch_size: int,
+    start_step: int,
+    stop_step: int | None,
+) -> tf.data.Dataset:
+    """Batches what `pair` gives for the positions of the stream from one step to another."""
     if batch_size > 1 and None in geometry.output_size:
         raise UserError(
             f"preprocess={geometry.preprocess} gives pictures of different sizes, which needs "
             f"batch_size=1, not {batch_size}"
         )
-
-    def picture(domain: Domain, salt: int, position: tf.Tensor) -> tf.Tensor:
-        epoch, offset = position // len(domain), position % len(domain)
-        root = tf.constant([seed, salt], tf.int64)
-        order = tf.random.experimental.stateless_fold_in(root, 2 * epoch)
-        last = tf.constant(len(domain) - 1, tf.int64)
-        number = tf.random.experimental.index_shuffle(offset, order, last)
-        change = tf.random.experimental.stateless_fold_in(root, 2 * position + 1)
-        image = augmentation.augment(_fetch(domain, number), change, augment, geometry.crop)
-        return tf.ensure_shape(image, (*geometry.output_size, domain.channels))
-
     stop = tf.int64.max if stop_step is None else stop_step * batch_size
-    positions = tf.data.Dataset.range(start_step * batch_size, stop)
-    examples = positions.map(
-        lambda position: (picture(domain_a, 0, position), picture(domain_b, 1, position)),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
+    examples = tf.data.Dataset.range(start_step * batch_size, stop).map(
+        pair, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
     return _unsharded(examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE))
 
@@ -220,18 +198,10 @@ def evaluation_pictures(domain: Domain, geometry: Geometry) -> tf.data.Dataset:
     """
 
     def picture(number: tf.Tensor) -> tf.Tensor:
-        image = augmentation.augment(
-            _fetch(domain, number), tf.zeros(2, tf.int32), (), geometry.crop
-        )
-        return tf.ensure_shape(image, (*geometry.output_size, domain.channels))
+        return _picture(domain, number, tf.zeros(2, tf.int32), (), geometry)
 
     pictures = tf.data.Dataset.range(len(domain)).map(picture, num_parallel_calls=2)
     return _unsharded(pictures.batch(1).prefetch(2))
-
-
-def _fetch(domain: Domain, number: tf.Tensor) -> tf.Tensor:
-    image = tf.numpy_function(domain.__getitem__, [number], tf.uint8, stateful=False)
-    return tf.ensure_shape(image, (None, None, domain.channels))
 
 
 def _unsharded(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -4,7 +4,7 @@ import contextlib
 import mmap
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ import numpy as np
 
 from cyclegan_tf.config import UserError
 from cyclegan_tf.data.builders import BUILTIN_NAMES
-from cyclegan_tf.images import read_image
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds  # Takes seconds to import: left to where it is needed.
@@ -26,16 +25,24 @@ class TfdsSource:
     system may drop it at any time, and vanishes with the process, however that ends.
     """
 
-    def __init__(self, builder: "tfds.core.DatasetBuilder", split: str, channels: int) -> None:
+    def __init__(
+        self,
+        builder: "tfds.core.DatasetBuilder",
+        split: str,
+        read: Callable[[bytes], np.ndarray],
+        feature: str | None = None,
+    ) -> None:
         """Copies the split's encoded pictures.
 
         Args:
-            builder: A prepared data set with exactly one picture an example.
+            builder: A prepared data set.
             split: One of its splits, not empty.
-            channels: Of the pictures given, 1 to 4.
+            read: Decodes a picture.
+            feature: Which of `image_features` to give; by default the only one.
 
         Raises:
-            UserError: If the split is missing or empty, or has no or several pictures an example.
+            UserError: If the split is missing or empty, or no feature is given and there is no
+                or more than one.
         """
         splits = builder.info.splits
         if split not in splits or not splits[split].num_examples:
@@ -43,10 +50,18 @@ class TfdsSource:
                 f"{builder.info.full_name} has no pictures in the split {split}; "
                 f"its splits are {', '.join(splits) or 'none'}"
             )
-        self._channels = channels
+        if feature is None:
+            features = image_features(builder)
+            if len(features) != 1:
+                raise UserError(
+                    f"{builder.info.full_name} must have one picture an example; it has: "
+                    f"{', '.join(features) or 'none'}"
+                )
+            feature = features[0]
+        self._read = read
         ends = [0]
         with tempfile.TemporaryFile(prefix="cyclegan_tf-") as spool:
-            for encoded in _encoded_pictures(builder, split):
+            for encoded in _encoded_pictures(builder, split, feature):
                 ends.append(ends[-1] + spool.write(encoded))
             spool.flush()
             self._bytes = mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ)
@@ -58,7 +73,18 @@ class TfdsSource:
 
     def __getitem__(self, index: int) -> np.ndarray:
         start, stop = self._ends[index], self._ends[index + 1]
-        return read_image(self._bytes[start:stop], self._channels)
+        return self._read(self._bytes[start:stop])
+
+
+def image_features(builder: "tfds.core.DatasetBuilder") -> list[str]:
+    """Lists the features of an example that are pictures, by name.
+
+    TFDS does not keep the order in which a data set declares its features.
+    """
+    import tensorflow_datasets as tfds
+
+    features = dict(builder.info.features)
+    return sorted(key for key, kind in features.items() if isinstance(kind, tfds.features.Image))
 
 
 def find_builder(name: str) -> "tfds.core.DatasetBuilder":
@@ -75,23 +101,53 @@ def find_builder(name: str) -> "tfds.core.DatasetBuilder":
             within seconds and with what to do.
     """
     import tensorflow_datasets as tfds
-    from tensorflow_datasets.core import naming, read_only_builder
+    from tensorflow_datasets.core import read_only_builder
 
-    try:
-        if naming.parse_builder_name_kwargs(name)[0].namespace:
-            raise ValueError("only data sets of TFDS itself or of this machine can be opened")
+    with _one_line(f"TFDS cannot open {name}", name):
+        _check_name(name)
         try:
             return read_only_builder.builder_from_files(name)
         except tfds.core.DatasetNotFoundError:
             builder = tfds.builder(name)
-    except Exception as error:  # Of many types: no such name, a package it needs is missing, ...
-        raise UserError(f"TFDS cannot open {name}: {_one_line(error)}{_configs(name)}") from error
     _check_downloads(builder)
-    try:
+    with _one_line(f"TFDS cannot prepare {name}"):
         builder.download_and_prepare()
-    except Exception as error:  # From the data set's own code, the network or the disk.
-        raise UserError(f"TFDS cannot prepare {name}: {_one_line(error)}") from error
     return builder
+
+
+def find_archive(name: str) -> Path:
+    """Finds the unpacked archive of a configuration of `cycle_gan`, else fetches and unpacks it.
+
+    What TFDS prepares of it has lost the names of the files, and with them the pairs.
+
+    Args:
+        name: `cycle_gan/CONFIG`.
+
+    Returns:
+        The folder that holds trainA, trainB, testA and testB.
+
+    Raises:
+        UserError: As for `find_builder`.
+    """
+    import tensorflow_datasets as tfds
+
+    with _one_line(f"TFDS cannot open {name}", name):
+        _check_name(name)
+        builder = tfds.builder(name.split(":")[0])  # With a version, TFDS would look for files.
+    _check_downloads(builder)
+    downloads = Path(builder.data_dir_root, "downloads")
+    with _one_line(f"TFDS cannot unpack {name}"):
+        manager = tfds.download.DownloadManager(
+            download_dir=downloads,
+            manual_dir=downloads / "manual",
+            url_infos=builder.url_infos,
+            dataset_name=builder.name,
+        )
+        unpacked = Path(manager.download_and_extract(_urls(builder)[0]))
+        found = [folder.parent for folder in unpacked.glob("*/trainA")]
+        if not found:
+            raise ValueError(f"{unpacked} holds no folder trainA")
+        return found[0]
 
 
 def _check_downloads(builder: "tfds.core.DatasetBuilder") -> None:
@@ -104,19 +160,26 @@ def _check_downloads(builder: "tfds.core.DatasetBuilder") -> None:
     from tensorflow_datasets.core.download import resource
 
     folder = Path(builder.data_dir_root, "downloads")
+    for url in _urls(builder):
+        expected = builder.url_infos[url]
+        by_hand = folder / "manual" / (expected.filename or "")
+        name = resource.get_dl_fname(url, expected.checksum)
+        downloaded = [folder / name, folder / builder.name / name]  # Versions of TFDS differ.
+        here = any(path.is_file() for path in (by_hand, *downloaded))
+        if not (here or _reachable(url)):
+            raise UserError(
+                f"no archive of {builder.info.full_name} is on this machine, and {url} cannot be "
+                f"reached; fetch that file elsewhere and store it as {by_hand}, or unpack it and "
+                f"give the folder that holds trainA and trainB as --data; no download is needed "
+                f"for {', '.join(BUILTIN_NAMES)}"
+            )
+
+
+def _urls(builder: "tfds.core.DatasetBuilder") -> list[str]:
+    """Lists what a configuration downloads: all URLs, where none bears its name."""
     config = builder.builder_config.name if builder.builder_config else ""
     known = builder.url_infos or {}  # None for a data set that declares no downloads.
-    for url in [url for url in known if config in url] or known:
-        expected = known[url]
-        by_hand = folder / "manual" / (expected.filename or "")
-        downloaded = folder / resource.get_dl_fname(url, expected.checksum)
-        if not (by_hand.is_file() or downloaded.is_file() or _reachable(url)):
-            raise UserError(
-                f"{builder.info.full_name} is not on this machine, and {url} cannot be reached; "
-                f"fetch that file elsewhere and store it as {by_hand}, or unpack it and give "
-                f"the folder that holds trainA and trainB as --data; no download is needed for "
-                f"{', '.join(BUILTIN_NAMES)}"
-            )
+    return [url for url in known if config in url] or list(known)
 
 
 def _reachable(url: str, timeout: float = 5.0) -> bool:
@@ -146,21 +209,29 @@ def _configs(name: str) -> str:
     return ""
 
 
-def _one_line(error: Exception) -> str:
-    return (str(error).strip() or repr(error)).splitlines()[0]
+def _check_name(name: str) -> None:
+    from tensorflow_datasets.core import naming
+
+    if naming.parse_builder_name_kwargs(name)[0].namespace:
+        raise ValueError("only data sets of TFDS itself or of this machine can be opened")
 
 
-def _encoded_pictures(builder: "tfds.core.DatasetBuilder", split: str) -> Iterator[bytes]:
+@contextlib.contextmanager
+def _one_line(what: str, configs_of: str = "") -> Iterator[None]:
+    """Makes a `UserError` of whatever a data set's own code, the network or the disk raises."""
+    try:
+        yield
+    except Exception as error:
+        cause = (str(error).strip() or repr(error)).splitlines()[0]
+        raise UserError(f"{what}: {cause}{_configs(configs_of) if configs_of else ''}") from error
+
+
+def _encoded_pictures(
+    builder: "tfds.core.DatasetBuilder", split: str, feature: str
+) -> Iterator[bytes]:
     import tensorflow_datasets as tfds
 
-    features = dict(builder.info.features)
-    images = sorted(key for key, kind in features.items() if isinstance(kind, tfds.features.Image))
-    if len(images) != 1:
-        found = ", ".join(images) or "none"
-        raise UserError(
-            f"{builder.info.full_name} must have one picture an example; it has: {found}"
-        )
-    decoders = {images[0]: tfds.decode.SkipDecoding()}
+    decoders = {name: tfds.decode.SkipDecoding() for name in image_features(builder)}
     order = tfds.ReadConfig(interleave_cycle_length=1)  # By default, TFDS mixes its files.
     try:
         dataset = builder.as_dataset(split=split, decoders=decoders, read_config=order)
@@ -168,4 +239,4 @@ def _encoded_pictures(builder: "tfds.core.DatasetBuilder", split: str) -> Iterat
     except NotImplementedError:  # ArrayRecord, which tf.data cannot read.
         examples = builder.as_data_source(split=split, decoders=decoders)
     for example in examples:
-        yield example[images[0]]
+        yield example[feature]

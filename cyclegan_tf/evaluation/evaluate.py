@@ -1,7 +1,7 @@
 """The evaluation of a run on its test split: figures, a table and a gallery."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from cyclegan_tf.evaluation.labels import coloured, label_figures
 from cyclegan_tf.evaluation.truth import Figures, Translate, cycle_figures, truth_figures
 from cyclegan_tf.images import grid, to_uint8
 
@@ -21,8 +22,9 @@ class Evaluation:
     """What was found.
 
     Attributes:
-        figures: By direction (`a2b`, `b2a`): `pictures`, `cycle`, and, where test pairs are
-            aligned, `translation` and `unchanged_input`, see `truth_figures`.
+        figures: By direction (`a2b`, and `b2a` if there is one): `pictures`; where there are
+            both, `cycle`; where test pairs are aligned, `translation` and `unchanged_input`, see
+            `truth_figures`, or for label maps `labels`, see `label_figures`.
         gallery: uint8 `(height, width, 3)`: by row a test picture of each domain with its
             translation, the truth where there is one, and the picture cycled back.
     """
@@ -34,88 +36,92 @@ class Evaluation:
 def evaluate(
     real_a: Iterable[tf.Tensor],
     real_b: Iterable[tf.Tensor],
-    generator_ab: Translate,
-    generator_ba: Translate,
+    translate: Mapping[str, Translate],
     aligned: bool,
+    labels: bool = False,
     progress: bool = True,
 ) -> Evaluation:
-    """Evaluates both directions.
+    """Evaluates every direction there is, and the cycle where there are both.
 
     Args:
         real_a: Test pictures of A, float32 `(1, height, width, channels)` in [-1, 1], each.
         real_b: Test pictures of B; the i-th is the truth for the i-th of A if `aligned`.
-        generator_ab: Pictures of A to pictures of B, as `real_a`.
-        generator_ba: The reverse.
+        translate: By direction, `a2b` and perhaps `b2a`: pictures of one domain to the other.
         aligned: Whether there are truths.
+        labels: Whether B holds label maps, whose grey levels number classes.
         progress: Whether to show a bar.
     """
     a, b = list(real_a), list(real_b)
     if aligned and any(x.shape[:3] != y.shape[:3] for x, y in zip(a, b, strict=True)):
         _log.warning("the test pairs differ in size, so they are not compared with each other")
         aligned = False
-    figures, columns = {}, []
-    for direction, inputs, truths, forth, back in (
-        ("a2b", a, b, generator_ab, generator_ba),
-        ("b2a", b, a, generator_ba, generator_ab),
-    ):
+    figures: dict[str, dict[str, Any]] = {}
+    columns: dict[str, list[np.ndarray]] = {}
+    for direction, forth in translate.items():
+        inputs, truths = (a, b) if direction == "a2b" else (b, a)
+        back = translate.get(direction[::-1])
         bar = tqdm(inputs, desc=f"evaluating {direction}", disable=not progress, leave=False)
         translated = [forth(picture) for picture in bar]
-        figures[direction] = {
-            "pictures": len(inputs),
-            "cycle": cycle_figures(inputs, translated, back),
-        }
-        if aligned:
+        figures[direction] = {"pictures": len(inputs)}
+        if back:
+            figures[direction]["cycle"] = cycle_figures(inputs, translated, back)
+        if aligned and labels:
+            maps = ([to_uint8(m).numpy() for m in found] for found in (translated, truths))
+            figures[direction]["labels"] = label_figures(*maps)
+        elif aligned:
             figures[direction] |= truth_figures(translated, inputs, truths)
-        columns.append(_columns(direction, inputs, translated, truths if aligned else None, back))
-    return Evaluation(figures, _gallery(*columns))
+        shown = truths if aligned else None
+        columns |= _columns(direction, inputs, translated, shown, back, labels)
+    # zip leaves out the rows that the smaller domain does not have.
+    return Evaluation(figures, grid(list(zip(*columns.values(), strict=False)), list(columns)))
 
 
 def _columns(
     direction: str,
     inputs: Sequence[tf.Tensor],
     translated: Sequence[tf.Tensor],
-    truths: Sequence[tf.Tensor] | None,
-    back: Translate,
+    truths: Sequence[tf.Tensor] | None = None,
+    back: Translate | None = None,
+    labels: bool = False,
 ) -> dict[str, list[np.ndarray]]:
-    """Makes the gallery's pictures of one direction, by column label."""
+    """Makes the pictures of one direction for a sheet, by column label."""
     shown = slice(GALLERY_ROWS)
     source, target = direction.split("2")
     columns = {f"real {source}": inputs[shown], f"fake {target}": translated[shown]}
     if truths is not None:
         columns[f"true {target}"] = truths[shown]
-    columns[f"cycled {source}"] = [back(picture) for picture in translated[shown]]
-    return {
-        label: [to_uint8(picture)[0].numpy() for picture in pictures]
-        for label, pictures in columns.items()
-    }
+    if back is not None:
+        columns[f"cycled {source}"] = [back(picture) for picture in translated[shown]]
+    drawn = {name: [to_uint8(p)[0].numpy() for p in column] for name, column in columns.items()}
+    maps = [name for name in drawn if labels and name.endswith(target)]
+    return drawn | {name: [coloured(numbers) for numbers in drawn[name]] for name in maps}
 
 
 def sample_sheet(
-    pairs: Iterable[tuple[tf.Tensor, tf.Tensor]], generator_ab: Translate, generator_ba: Translate
+    pairs: Iterable[tuple[tf.Tensor, tf.Tensor]],
+    translate: Mapping[str, Translate],
+    labels: bool = False,
 ) -> np.ndarray:
-    """Draws real, generated and cycled pictures of both directions, a row for each pair.
+    """Draws pictures with what is made of them, and what is made of that, a row for each pair.
 
     Args:
         pairs: A picture of A and one of B, float32 `(1, height, width, channels)` in [-1, 1].
-        generator_ab: Pictures of A to pictures of B.
-        generator_ba: The reverse.
+        translate: As for `evaluate`. Without `b2a`, the picture of B stands beside the
+            translation, as the truth.
+        labels: Whether B holds label maps.
 
     Returns:
         The sheet, uint8 `(height, width, 3)`.
     """
-    rows = []
-    for real_a, real_b in pairs:
-        fake_b, fake_a = generator_ab(real_a), generator_ba(real_b)
-        row = [real_a, fake_b, generator_ba(fake_b), real_b, fake_a, generator_ab(fake_a)]
-        rows.append([to_uint8(picture)[0].numpy() for picture in row])
-    return grid(rows, ["real a", "fake b", "cycled a", "real b", "fake a", "cycled b"])
-
-
-def _gallery(*directions: dict[str, list[np.ndarray]]) -> np.ndarray:
-    labels = [label for columns in directions for label in columns]
-    columns = [pictures for columns in directions for pictures in columns.values()]
-    # zip leaves out the rows that the smaller domain does not have.
-    return grid(list(zip(*columns, strict=False)), labels)
+    a, b = zip(*pairs, strict=True)
+    columns: dict[str, list[np.ndarray]] = {}
+    for direction, forth in translate.items():
+        inputs, others = (a, b) if direction == "a2b" else (b, a)
+        back = translate.get(direction[::-1])
+        translated = [forth(picture) for picture in inputs]
+        truths = None if back else others
+        columns |= _columns(direction, inputs, translated, truths, back, labels)
+    return grid(list(zip(*columns.values(), strict=True)), list(columns))
 
 
 def table(figures: dict[str, dict[str, Any]]) -> str:
@@ -130,6 +136,9 @@ def table(figures: dict[str, dict[str, Any]]) -> str:
             if name in rows:
                 cells = "".join(f"{_cell(rows[name], key):>13}" for key in _TITLES)
                 lines.append(f"{direction:10}{name.replace('_', ' '):17}{cells}")
+        if "labels" in rows:
+            shares = (f"{name.replace('_', ' ')} {x:.3f}" for name, x in rows["labels"].items())
+            lines.append(f"{direction:10}{', '.join(shares)}")
         ratio = changed_ratio(rows)
         if ratio is not None:
             lines.append(f"{direction:10}changed-pixel error: {ratio:.3f} of the unchanged input's")

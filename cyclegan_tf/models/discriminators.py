@@ -3,17 +3,34 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
 
-from cyclegan_tf.compat import instance_normalization
+from cyclegan_tf.models.blocks import Blocks, leaky_relu
+
+
+def discriminator(kind: str, layers: int, **options: Any) -> keras.Model:
+    """Builds a discriminator by its name.
+
+    Args:
+        kind: `patch` or `pixel`.
+        layers: Of stride 2, which only `patch` has.
+        **options: Passed to the function that builds it.
+
+    Raises:
+        ValueError: If the name is neither.
+    """
+    if kind == "patch":
+        return patch_discriminator(layers, **options)
+    if kind == "pixel":
+        return pixel_discriminator(**options)
+    raise ValueError(f"`kind` should be patch or pixel. Received: {kind}")
 
 
 def patch_discriminator(
     layers: int = 3,
     channels: int = 3,
     filters: int = 64,
-    init_gain: float = 0.02,
     name: str = "patch_discriminator",
+    **style: Any,
 ) -> keras.Model:
     """Builds the PatchGAN: a fully convolutional judge of overlapping patches.
 
@@ -25,40 +42,61 @@ def patch_discriminator(
         layers: Layers of stride 2, 1 to 5: patches of 16, 34, 70, 142, 286 px.
         channels: Channels of the judged domain.
         filters: Channels of the first layer.
-        init_gain: Standard deviation of the initial kernels; biases start at 0.
         name: Name of the model.
+        **style: Norm, initial kernels and so on, see `Blocks`.
 
     Returns:
         A model from float `(batch, height, width, channels)` in [-1, 1] to float32 scores
         `(batch, rows, columns, 1)` without bounds: lsgan trains them towards 1 for real.
 
     Raises:
-        ValueError: If `layers` is not 1 to 5.
+        ValueError: If `layers` is not 1 to 5, or an option of the style is unknown.
 
     Reference:
         Isola et al., https://arxiv.org/abs/1611.07004, appendix 6.1.2
     """
     if not 1 <= layers <= 5:
         raise ValueError(f"`layers` should be 1 to 5. Received: {layers}")
-
+    add = Blocks(**style)
     image = keras.Input((None, None, channels), name="image")
     x = image
     for layer in range(layers + 1):
         layer_name = f"layer_{layer + 1}"
         stride = 2 if layer < layers else 1
-        x = _convolution(x, filters * min(2**layer, 8), stride, init_gain, layer_name)
-        if layer > 0:
-            x = instance_normalization(f"{layer_name}_norm")(x)
-        x = keras.layers.LeakyReLU(0.2, name=f"{layer_name}_relu")(x)
-    scores = _convolution(x, 1, 1, init_gain, "scores", dtype="float32")
+        options = {"zeros": 1, "use_bias": layer == 0 or add.bias_before_norm}
+        x = add.convolution(x, filters * min(2**layer, 8), 4, layer_name, stride, **options)
+        x = add.normalized(x, layer_name) if layer > 0 else x
+        x = leaky_relu(x, layer_name)
+    scores = add.convolution(x, 1, 4, "scores", zeros=1, dtype="float32")
     return keras.Model(image, scores, name=name)
 
 
-def _convolution(
-    x: tf.Tensor, width: int, stride: int, init_gain: float, name: str, **options: Any
-) -> tf.Tensor:
-    x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    kernel = keras.initializers.RandomNormal(0.0, init_gain)
-    return keras.layers.Conv2D(
-        width, 4, stride, kernel_initializer=kernel, name=f"{name}_conv", **options
-    )(x)
+def pixel_discriminator(
+    channels: int = 3, filters: int = 64, name: str = "pixel_discriminator", **style: Any
+) -> keras.Model:
+    """Builds the 1x1 PatchGAN: a judge of each pixel's colour alone.
+
+    Args:
+        channels: Channels of the judged domain.
+        filters: Channels of the first layer; the second has twice as many.
+        name: Name of the model.
+        **style: Norm, initial kernels and so on, see `Blocks`.
+
+    Returns:
+        A model from float `(batch, height, width, channels)` in [-1, 1] to float32 scores
+        `(batch, height, width, 1)` without bounds.
+
+    Raises:
+        ValueError: If an option of the style is unknown.
+
+    Reference:
+        Isola et al., https://arxiv.org/abs/1611.07004, section 4.4
+    """
+    add = Blocks(**style)
+    image = keras.Input((None, None, channels), name="image")
+    x = leaky_relu(add.convolution(image, filters, 1, "layer_1"), "layer_1")
+    bias = {"use_bias": add.bias_before_norm}
+    x = add.convolution(x, 2 * filters, 1, "layer_2", **bias)
+    x = leaky_relu(add.normalized(x, "layer_2"), "layer_2")
+    scores = add.convolution(x, 1, 1, "scores", dtype="float32", **bias)
+    return keras.Model(image, scores, name=name)

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cyclegan_tf.compat import instance_normalization
+from cyclegan_tf.models.autoencoders import encoder_decoder, segnet
+from cyclegan_tf.models.blocks import Blocks, leaky_relu, relu
 from cyclegan_tf.models.layers import Blend, ReflectionPadding2D, RequireMultiple
 
 
@@ -14,8 +15,9 @@ def generator(architecture: str, **options: Any) -> keras.Model:
     """Builds a generator by its name.
 
     Args:
-        architecture: `resnet_N` or `gated_resnet_N`; N is the number of residual blocks.
-        **options: Passed to `resnet_generator` or `gated_resnet_generator`.
+        architecture: `resnet_N` or `gated_resnet_N`, with N residual blocks; `unet_N` for
+            multiples of N pixels; `encoder_decoder` or `segnet`.
+        **options: Passed to the function that builds it.
 
     Returns:
         A Keras model from pictures of `in_channels` to pictures of `out_channels`.
@@ -23,13 +25,24 @@ def generator(architecture: str, **options: Any) -> keras.Model:
     Raises:
         ValueError: If the name is none of these.
     """
-    kind, _, blocks = architecture.rpartition("_")
-    builders = {"resnet": resnet_generator, "gated_resnet": gated_resnet_generator}
-    if kind not in builders or not blocks.isdigit():
+    plain: dict[str, Callable[..., keras.Model]] = {
+        "encoder_decoder": encoder_decoder,
+        "segnet": segnet,
+    }
+    if architecture in plain:
+        return plain[architecture](**options)
+    kind, _, number = architecture.rpartition("_")
+    sized: dict[str, Callable[..., keras.Model]] = {
+        "resnet": resnet_generator,
+        "gated_resnet": gated_resnet_generator,
+        "unet": unet_generator,
+    }
+    if kind not in sized or not number.isdigit():
         raise ValueError(
-            f"`architecture` should be resnet_N or gated_resnet_N. Received: {architecture}"
+            "`architecture` should be resnet_N, gated_resnet_N, unet_N, encoder_decoder or "
+            f"segnet. Received: {architecture}"
         )
-    return builders[kind](int(blocks), **options)
+    return sized[kind](int(number), **options)
 
 
 def resnet_generator(
@@ -37,9 +50,9 @@ def resnet_generator(
     in_channels: int = 3,
     out_channels: int = 3,
     filters: int = 64,
-    upsampling: str = "transposed",
-    init_gain: float = 0.02,
+    dropout: bool = False,
     name: str = "resnet_generator",
+    **style: Any,
 ) -> keras.Model:
     """Builds the ResNet generator of the CycleGAN paper.
 
@@ -51,38 +64,34 @@ def resnet_generator(
         in_channels: Channels of the input domain.
         out_channels: Channels of the output domain.
         filters: Channels of the first layer; the middle has four times as many.
-        upsampling: `transposed` convolution as published, or `resize`: nearest-neighbour
-            enlargement and a convolution, against checkerboards
-            (Odena et al., https://distill.pub/2016/deconv-checkerboard).
-        init_gain: Standard deviation of the initial kernels; biases start at 0.
+        dropout: Whether residual blocks drop half of their features between their convolutions.
         name: Name of the model.
+        **style: Norm, initial kernels and so on, see `Blocks`.
 
     Returns:
         A model from float `(batch, height, width, in_channels)` in [-1, 1] to float32
         `(batch, height, width, out_channels)` in [-1, 1]. Sizes are free, multiples of 4.
 
     Raises:
-        ValueError: If `upsampling` is unknown.
+        ValueError: If an option of the style is unknown.
 
     Reference:
         Zhu et al., https://arxiv.org/abs/1703.10593, appendix 7.2; Johnson et al.,
         https://arxiv.org/abs/1603.08155
     """
+    add = Blocks(**style)
     image = keras.Input((None, None, in_channels), name="image")
     x = RequireMultiple(4, name="size")(image)
-    x = ReflectionPadding2D(3, name="stem_pad")(x)
-    x = _normalized(_convolution(x, filters, 7, init_gain, "stem"), "stem")
-    x = _down(x, 2 * filters, init_gain, "down_1")
-    x = _down(x, 4 * filters, init_gain, "down_2")
+    x = _reflected(add, x, filters, 7, "stem")
+    x = _down(add, x, 2 * filters, "down_1")
+    x = _down(add, x, 4 * filters, "down_2")
     for block in range(1, blocks + 1):
-        x = _residual_block(x, init_gain, f"block_{block}")
-    up = _enlarger(upsampling)
-    x = up(x, 2 * filters, init_gain, "up_1")
-    x = up(x, filters, init_gain, "up_2")
+        x = _residual_block(add, x, f"block_{block}", dropout)
+    x = _up(add, x, 2 * filters, "up_1")
+    x = _up(add, x, filters, "up_2")
     x = ReflectionPadding2D(3, name="head_pad")(x)
-    x = _convolution(x, out_channels, 7, init_gain, "head")
-    x = keras.layers.Activation("tanh", name="head_tanh", dtype="float32")(x)
-    return keras.Model(image, x, name=name)
+    x = add.convolution(x, out_channels, 7, "head")
+    return keras.Model(image, _tanh(x), name=name)
 
 
 def gated_resnet_generator(
@@ -90,9 +99,8 @@ def gated_resnet_generator(
     in_channels: int = 3,
     out_channels: int = 3,
     filters: int = 64,
-    upsampling: str = "transposed",
-    init_gain: float = 0.02,
     name: str = "gated_resnet_generator",
+    **style: Any,
 ) -> keras.Model:
     """Builds a ResNet generator that says what to change, and leaves the rest as it is.
 
@@ -107,16 +115,15 @@ def gated_resnet_generator(
         in_channels: Channels of both domains.
         out_channels: The same.
         filters: Channels of the first layer; the middle has four times as many.
-        upsampling: As for `resnet_generator`.
-        init_gain: Standard deviation of the initial kernels; biases start at 0.
         name: Name of the model.
+        **style: Norm, initial kernels and so on, see `Blocks`.
 
     Returns:
         A model from float `(batch, height, width, in_channels)` in [-1, 1] to float32 of the
         same shape in [-1, 1]. Sizes are free, multiples of 4.
 
     Raises:
-        ValueError: If the domains have unequal channels, or `upsampling` is unknown.
+        ValueError: If the domains have unequal channels, or an option of the style is unknown.
 
     Reference:
         Mejjati et al., https://arxiv.org/abs/1806.02311 (whose mask is a network of its own);
@@ -127,72 +134,110 @@ def gated_resnet_generator(
             "a gated generator needs as many channels out as in. "
             f"Received: in_channels={in_channels}, out_channels={out_channels}"
         )
+    add = Blocks(**style)
     image = keras.Input((None, None, in_channels), name="image")
     x = RequireMultiple(4, name="size")(image)
-    x = ReflectionPadding2D(1, name="stem_pad")(x)
-    whole = _normalized(_convolution(x, filters, 3, init_gain, "stem"), "stem")
-    half = _down(whole, 2 * filters, init_gain, "down_1")
-    x = _down(half, 4 * filters, init_gain, "down_2")
+    whole = _reflected(add, x, filters, 3, "stem")
+    half = _down(add, whole, 2 * filters, "down_1")
+    x = _down(add, half, 4 * filters, "down_2")
     for block in range(1, blocks + 1):
-        x = _residual_block(x, init_gain, f"block_{block}")
-    up = _enlarger(upsampling)
-    x = up(x, 2 * filters, init_gain, "up_1")
-    x = up(keras.layers.Concatenate(name="join_1")([x, half]), filters, init_gain, "up_2")
+        x = _residual_block(add, x, f"block_{block}")
+    x = _up(add, x, 2 * filters, "up_1")
+    x = _up(add, keras.layers.Concatenate(name="join_1")([x, half]), filters, "up_2")
     x = keras.layers.Concatenate(name="join_2")([x, whole, image])
     x = ReflectionPadding2D(1, name="head_pad")(x)
-    x = _convolution(x, out_channels + 1, 3, init_gain, "head")
+    x = add.convolution(x, out_channels + 1, 3, "head")
     return keras.Model(image, Blend(name="head_blend", dtype="float32")([x, image]), name=name)
 
 
-def _kernel(init_gain: float) -> keras.initializers.Initializer:
-    return keras.initializers.RandomNormal(0.0, init_gain)
+def unet_generator(
+    size: int,
+    in_channels: int = 3,
+    out_channels: int = 3,
+    filters: int = 64,
+    dropout: bool = False,
+    name: str = "unet_generator",
+    **style: Any,
+) -> keras.Model:
+    """Builds the U-Net generator of the pix2pix paper.
+
+    Level by level, pictures are halved down to one pixel and doubled again, and each level hands
+    what it had before the next one to the way up. With 256 px and instance norm it has
+    54,409,603 parameters.
+
+    Args:
+        size: Pixels that shrink to one, a power of 2 from 32 on: 256 has 8 levels.
+        in_channels: Channels of the input domain.
+        out_channels: Channels of the output domain.
+        filters: Channels of the first level; the width doubles up to 8 times that.
+        dropout: Whether the inner levels of full width drop half of their features on the way up,
+            the innermost excepted.
+        name: Name of the model.
+        **style: Norm, initial kernels and so on, see `Blocks`.
+
+    Returns:
+        A model from float `(batch, height, width, in_channels)` in [-1, 1] to float32
+        `(batch, height, width, out_channels)` in [-1, 1]. Sizes are multiples of `size`.
+
+    Raises:
+        ValueError: If `size` is no power of 2 from 32 on, or an option of the style is unknown.
+
+    Reference:
+        Isola et al., https://arxiv.org/abs/1611.07004, appendix 6.1.1; Ronneberger et al.,
+        https://arxiv.org/abs/1505.04597
+    """
+    levels = size.bit_length() - 1
+    if size != 2**levels or levels < 5:
+        raise ValueError(f"`size` should be a power of 2, at least 32. Received: {size}")
+    add = Blocks(**style)
+    widths = [filters * min(2**level, 8) for level in range(levels)]
+    image = keras.Input((None, None, in_channels), name="image")
+    x = RequireMultiple(size, name="size")(image)
+    ways = []  # What each level hands over: PyTorch's rectifier works in place, so activated.
+    for level, width in enumerate(widths, start=1):
+        if level > 1:
+            x = leaky_relu(x, f"down_{level}")
+            ways.append(x)
+        normed = 1 < level < levels
+        bias = add.bias_before_norm
+        x = add.convolution(x, width, 4, f"down_{level}", 2, zeros=1, use_bias=bias)
+        x = add.normalized(x, f"down_{level}") if normed else x
+    for level in range(levels, 1, -1):
+        x = relu(x, f"up_{level}")
+        x = add.enlarged(x, widths[level - 2], 4, f"up_{level}", use_bias=add.bias_before_norm)
+        x = add.normalized(x, f"up_{level}")
+        if dropout and 5 <= level < levels:
+            x = add.dropped(x, f"up_{level}")
+        x = keras.layers.Concatenate(name=f"join_{level}")([ways[level - 2], x])
+    x = add.enlarged(relu(x, "up_1"), out_channels, 4, "up_1")
+    return keras.Model(image, _tanh(x), name=name)
 
 
-def _convolution(
-    x: tf.Tensor, channels: int, size: int, init_gain: float, name: str, stride: int = 1
-) -> tf.Tensor:
-    return keras.layers.Conv2D(
-        channels, size, stride, kernel_initializer=_kernel(init_gain), name=f"{name}_conv"
-    )(x)
+def _tanh(x: tf.Tensor) -> tf.Tensor:
+    return keras.layers.Activation("tanh", name="head_tanh", dtype="float32")(x)
 
 
-def _normalized(x: tf.Tensor, name: str, activation: bool = True) -> tf.Tensor:
-    x = instance_normalization(f"{name}_norm")(x)
-    return keras.layers.ReLU(name=f"{name}_relu")(x) if activation else x
+def _reflected(add: Blocks, x: tf.Tensor, channels: int, size: int, name: str) -> tf.Tensor:
+    x = ReflectionPadding2D(size // 2, name=f"{name}_pad")(x)
+    x = add.convolution(x, channels, size, name, use_bias=add.bias_before_norm)
+    return relu(add.normalized(x, name), name)
 
 
-def _down(x: tf.Tensor, channels: int, init_gain: float, name: str) -> tf.Tensor:
-    x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    return _normalized(_convolution(x, channels, 3, init_gain, name, stride=2), name)
+def _down(add: Blocks, x: tf.Tensor, channels: int, name: str) -> tf.Tensor:
+    x = add.convolution(x, channels, 3, name, 2, zeros=1, use_bias=add.bias_before_norm)
+    return relu(add.normalized(x, name), name)
 
 
-def _residual_block(x: tf.Tensor, init_gain: float, name: str) -> tf.Tensor:
-    y = x
-    for half, activation in ((f"{name}_1", True), (f"{name}_2", False)):
-        y = ReflectionPadding2D(1, name=f"{half}_pad")(y)
-        y = _normalized(_convolution(y, x.shape[-1], 3, init_gain, half), half, activation)
+def _residual_block(add: Blocks, x: tf.Tensor, name: str, dropout: bool = False) -> tf.Tensor:
+    y = _reflected(add, x, x.shape[-1], 3, f"{name}_1")
+    y = add.dropped(y, name) if dropout else y
+    y = ReflectionPadding2D(1, name=f"{name}_2_pad")(y)
+    y = add.convolution(y, x.shape[-1], 3, f"{name}_2", use_bias=add.bias_before_norm)
+    y = add.normalized(y, f"{name}_2")
     # No activation after the addition.
     return keras.layers.Add(name=f"{name}_add")([x, y])
 
 
-def _up_transposed(x: tf.Tensor, channels: int, init_gain: float, name: str) -> tf.Tensor:
-    x = keras.layers.Conv2DTranspose(
-        channels, 3, 2, kernel_initializer=_kernel(init_gain), name=f"{name}_conv"
-    )(x)
-    # PyTorch's padding 1 with output padding 1 is the full result without its first row and
-    # column; `same` would be shifted by a pixel.
-    x = keras.layers.Cropping2D(((1, 0), (1, 0)), name=f"{name}_crop")(x)
-    return _normalized(x, name)
-
-
-def _up_resize(x: tf.Tensor, channels: int, init_gain: float, name: str) -> tf.Tensor:
-    x = keras.layers.UpSampling2D(2, name=f"{name}_resize")(x)
-    x = ReflectionPadding2D(1, name=f"{name}_pad")(x)
-    return _normalized(_convolution(x, channels, 3, init_gain, name), name)
-
-
-def _enlarger(upsampling: str) -> Callable[[tf.Tensor, int, float, str], tf.Tensor]:
-    enlargers = {"transposed": _up_transposed, "resize": _up_resize}
-    if upsampling not in enlargers:
-        raise ValueError(f"`upsampling` should be transposed or resize. Received: {upsampling}")
-    return enlargers[upsampling]
+def _up(add: Blocks, x: tf.Tensor, channels: int, name: str) -> tf.Tensor:
+    x = add.enlarged(x, channels, 3, name, use_bias=add.bias_before_norm)
+    return relu(add.normalized(x, name), name)

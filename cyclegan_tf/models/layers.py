@@ -1,13 +1,14 @@
-"""Layers of the published networks that Keras does not have.
+"""Layers of the published networks that Keras does not have."""
 
-Paddings are written out as layers: PyTorch's padding of a strided convolution is not
-TensorFlow's `same`, which pads more on the far side and so shifts the picture by a pixel.
-"""
-
+import random
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from cyclegan_tf.compat import add_state
+from cyclegan_tf.models import randomness
+from cyclegan_tf.models.convolution import Conv2D
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
@@ -110,3 +111,126 @@ class Blend(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: list[Any]) -> tuple[int | None, ...]:
         return tuple(input_shape[1])
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Batch norm as PyTorch has it, over the global batch however many replicas there are.
+
+    Scales start at N(1, 0.02), offsets at 0. Differs from PyTorch's in the running variance,
+    which is the biased one; it is used with `own_statistics` off only.
+
+    Args:
+        own_statistics: Whether a picture that is not trained on is normalized by its own mean
+            and variance, as the published code tests, instead of by running averages.
+
+    Reference:
+        Ioffe and Szegedy, https://arxiv.org/abs/1502.03167; own statistics: Isola et al.,
+        https://arxiv.org/abs/1611.07004, section 3.4
+    """
+
+    def __init__(self, own_statistics: bool = True, **kwargs: Any) -> None:
+        self.own_statistics = own_statistics
+        published = {
+            "momentum": 0.9,
+            "epsilon": 1e-5,
+            "gamma_initializer": keras.initializers.RandomNormal(1.0, 0.02),
+            "synchronized": True,
+        }
+        super().__init__(**(published | kwargs))
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: Any = None) -> tf.Tensor:
+        if training or not self.own_statistics:
+            return super().call(inputs, training=training)
+        mean, variance = tf.nn.moments(tf.cast(inputs, tf.float32), [1, 2], keepdims=True)
+        offset, scale = (tf.convert_to_tensor(v) for v in (self.beta, self.gamma))
+        whitened = tf.nn.batch_normalization(
+            tf.cast(inputs, tf.float32), mean, variance, offset, scale, self.epsilon
+        )
+        return tf.cast(whitened, inputs.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"own_statistics": self.own_statistics}
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class Dropout(keras.layers.Layer):
+    """Sets features to 0 at random and enlarges the others, the same on any number of replicas.
+
+    What is dropped is a function of the seed and of how often the layer has been trained, which
+    is a variable of its own: a run that is resumed drops what it would have dropped.
+
+    Args:
+        rate: Share of features to drop, in [0, 1).
+        always: Whether pictures that are not trained on lose features, too, as in the published
+            pix2pix: always the same ones then.
+        seed: Any integer; None draws one.
+
+    Raises:
+        ValueError: If `rate` is not in [0, 1).
+    """
+
+    def __init__(
+        self, rate: float, always: bool = False, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if not 0.0 <= rate < 1.0:
+            raise ValueError(f"`rate` should be in [0, 1). Received: {rate}")
+        self.rate = rate
+        self.always = always
+        # Python's generator, which `keras.utils.set_random_seed` sets.
+        self.seed = random.getrandbits(31) if seed is None else seed
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.count = add_state(self, "count", (), "int64")
+        self.built = True
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        if not training and not self.always:
+            return inputs
+        count = tf.convert_to_tensor(self.count)
+        uniform = randomness.draw(tf.random.stateless_uniform, tf.shape(inputs), self.seed, count)
+        if training:
+            self.count.assign(count + 1)
+        kept = tf.cast(uniform >= self.rate, inputs.dtype)
+        return inputs * kept / (1.0 - self.rate)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"rate": self.rate, "always": self.always, "seed": self.seed}
+        return super().get_config() | own
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class SpectralConv2D(Conv2D):
+    """A convolution whose kernel is divided by its largest singular value.
+
+    The kernel is taken as a matrix with a column for each output channel. Its singular value is
+    found by one power iteration for each call in training, which goes on from the vector that
+    the last one left; gradients pass through the division. Keras' `SpectralNormalization`
+    overwrites the kernel instead, which several replicas cannot do.
+
+    Reference:
+        Miyato et al., https://arxiv.org/abs/1802.05957
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        super().build(input_shape)
+        start = tf.random.stateless_normal([self.filters], [0, self.filters])
+        self.right = add_state(
+            self, "singular_vector", (self.filters,), "float32", tf.math.l2_normalize(start)
+        )
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        kernel = tf.cast(tf.convert_to_tensor(self.kernel), tf.float32)
+        matrix = tf.reshape(kernel, [-1, self.filters])
+        right = tf.convert_to_tensor(self.right)
+        constant = tf.stop_gradient(matrix)
+        left = tf.math.l2_normalize(tf.linalg.matvec(constant, right))
+        if training:
+            right = tf.math.l2_normalize(tf.linalg.matvec(constant, left, transpose_a=True))
+            self.right.assign(right)
+        largest = tf.tensordot(left, tf.linalg.matvec(matrix, right), 1)
+        return self._convolved(inputs, tf.cast(kernel / largest, inputs.dtype))

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tqdm import tqdm
 
 from cyclegan_tf.config import UserError
@@ -23,9 +24,7 @@ from cyclegan_tf.images import (
 
 _log = logging.getLogger(__name__)
 
-# The networks halve a picture twice.
-_MULTIPLE = 4
-# In their middle, a side of 8 is one of 2, the least that can be mirrored by a pixel.
+# In the middle of a ResNet, a side of 8 is one of 2, the least that can be mirrored by a pixel.
 _SMALLEST = 8
 
 
@@ -40,8 +39,8 @@ class Translated:
 def translator(generator: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """Makes a function that translates one picture of any size.
 
-    The picture is never resized: it is padded to a multiple of 4 by mirroring at its right
-    and lower border, translated, and cropped back.
+    The picture is never resized: it is padded to the multiple that the network needs by mirroring
+    at its right and lower border, translated, and cropped back.
 
     Args:
         generator: float32 `(1, height, width, channels)` in [-1, 1], both ways.
@@ -49,17 +48,32 @@ def translator(generator: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     Returns:
         A function from uint8 `(height, width, channels)` to uint8 of the same size.
     """
+    multiple = generator.get_layer("size").multiple
+    translate = frozen(generator)
 
-    channels = generator.input_shape[-1]
-
-    @tf.function(input_signature=[tf.TensorSpec((None, None, channels), tf.uint8)])
-    def translate(image: tf.Tensor) -> tf.Tensor:
+    @tf.function(reduce_retracing=True)
+    def padded_and_cropped(image: tf.Tensor) -> tf.Tensor:
         height, width = tf.unstack(tf.shape(image)[:2])
-        rows, columns = _mirrored(height), _mirrored(width)
+        rows, columns = _mirrored(height, multiple), _mirrored(width, multiple)
         padded = tf.gather(tf.gather(to_float(image), rows, axis=0), columns, axis=1)
-        return to_uint8(generator(padded[tf.newaxis], training=False))[0, :height, :width]
+        return to_uint8(translate(padded[tf.newaxis]))[0, :height, :width]
 
-    return lambda image: translate(image).numpy()
+    return lambda image: padded_and_cropped(image).numpy()
+
+
+def frozen(generator: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a generator with its present weights as constants.
+
+    TensorFlow can then bring kernels into the form its convolutions want once, instead of at each
+    call, which matters for single pictures on a CPU.
+
+    Args:
+        generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
+    """
+    spec = tf.TensorSpec(generator.input_shape, tf.float32)
+    function = tf.function(lambda image: generator(image, training=False), input_signature=[spec])
+    constant = convert_variables_to_constants_v2(function.get_concrete_function())
+    return lambda image: constant(image)[0]
 
 
 def translate_files(
@@ -119,14 +133,14 @@ def translate_files(
     return Translated(len(names) - len(failures), failures)
 
 
-def _mirrored(side: tf.Tensor) -> tf.Tensor:
-    """Returns which rows make a side a multiple of 4, and at least 8, mirroring at the border.
+def _mirrored(side: tf.Tensor, multiple: int) -> tf.Tensor:
+    """Returns which rows make a side a multiple, mirroring at the border.
 
     The border itself is not repeated, and a side shorter than the padding is mirrored more
     than once, so that pictures of a single pixel pass too.
     """
     period = tf.maximum(2 * side - 2, 1)
-    place = tf.range(tf.maximum(side + (-side) % _MULTIPLE, _SMALLEST)) % period
+    place = tf.range(tf.maximum(side + (-side) % multiple, max(multiple, _SMALLEST))) % period
     return tf.minimum(place, period - place)
 
 

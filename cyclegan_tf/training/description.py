@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from cyclegan_tf.config import Config
 from cyclegan_tf.training.experiment import Experiment, geometry
 
 
@@ -15,8 +16,10 @@ def describe(experiment: Experiment) -> str:
     config, data, model = experiment.config, experiment.train_data, experiment.model
     test = experiment.test_data
     tests = f"{len(test.a)} / {len(test.b)}" if test else "none"
-    networks = (model.generator_ab, model.discriminator_b)
-    parameters = " + ".join(f"{network.count_params():,}" for network in networks)
+    judge = f" + {config.model.discriminator}" if "discriminator" in model.players else ""
+    # Of each kind one: generators and discriminators come in twos where there are two ways.
+    sizes = {name.split("_")[0]: net.count_params() for name, net in model.networks.items()}
+    parameters = " + ".join(f"{size:,}" for size in sizes.values())
     gigabytes = expected_memory(experiment) / 2**30
     replicas = experiment.strategy.num_replicas_in_sync
     gpus = len(tf.config.list_physical_devices("GPU"))
@@ -25,8 +28,7 @@ def describe(experiment: Experiment) -> str:
         (
             f"workdir:     {experiment.workdir.root}",
             f"data:        {len(data.a)} / {len(data.b)} training pictures, {tests} test pictures",
-            f"networks:    {config.model.generator} + {config.model.discriminator}, "
-            f"{parameters} parameters each way",
+            f"networks:    {config.model.generator}{judge}, {parameters} parameters each way",
             f"steps:       {experiment.stop_step:,} of {config.data.batch_size} pair(s), "
             f"{experiment.steps_per_epoch:,} an epoch, on {devices}",
             f"memory:      about {gigabytes:.2g} GiB on each replica, beside TensorFlow's own",
@@ -42,24 +44,29 @@ def expected_memory(experiment: Experiment) -> int:
     """
     config, model = experiment.config, experiment.model
     variables = [v for group in model.state().values() for v in group.values()]
-    trained = [*model.generator_variables, *model.discriminator_variables]
+    trained = [v for player in model.players for v in model.trained_variables(player)]
     fixed = sum(_bytes(v.shape) for v in variables) + sum(_bytes(v.shape) for v in trained)
     sides = geometry(config).output_size
     # Where pictures differ in size, one of the load size stands for all.
     height, width = (side or config.data.load_size // 4 * 4 for side in sides)
     local_batch = config.data.batch_size // experiment.strategy.num_replicas_in_sync
-    shape = (local_batch, height, width)
-    generator_runs = 3 if config.objective.lambda_identity else 2
-    kept = sum(
-        _activations(network, (*shape, network.input_shape[-1])) * runs
-        for network, runs in (
-            (model.generator_ab, generator_runs),
-            (model.generator_ba, generator_runs),
-            (model.discriminator_a, 2),
-            (model.discriminator_b, 2),
-        )
-    )
-    return fixed + (kept if config.optimizer.precision == "float32" else kept // 2)
+    kept = 0.0
+    for name, network in model.networks.items():
+        shape = (local_batch, height, width, network.input_shape[-1])
+        kept += _activations(network, shape) * _runs(config, name)
+    return fixed + round(kept if config.optimizer.precision == "float32" else kept / 2)
+
+
+def _runs(config: Config, name: str) -> float:
+    """How often a step keeps a network's activations at one time."""
+    if name.startswith("discriminator"):
+        return 2
+    if config.model.model != "cyclegan":
+        return 1
+    if config.run.remat:
+        # Two passes may be one, and only one of the generators is at it at any time.
+        return 1 if config.objective.lambda_identity else 0.5
+    return 3 if config.objective.lambda_identity else 2
 
 
 def _activations(network: keras.Model, shape: tuple[int, ...]) -> int:

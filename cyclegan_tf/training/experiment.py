@@ -3,15 +3,12 @@
 Besides the command line, this is the only place that sees a whole `Config`.
 """
 
-import dataclasses
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,132 +16,18 @@ import tensorflow as tf
 
 from cyclegan_tf import compat
 from cyclegan_tf.config import Config, UserError
-from cyclegan_tf.data.geometry import Geometry
-from cyclegan_tf.data.pipeline import (
-    Domain,
-    epoch_steps,
-    evaluation_pictures,
-    keep_pairs,
-    unpaired_dataset,
-)
-from cyclegan_tf.data.sources import open_sources
+from cyclegan_tf.data.pipeline import epoch_steps, evaluation_pictures
 from cyclegan_tf.evaluation.evaluate import Evaluation, evaluate, sample_sheet
 from cyclegan_tf.images import write_image
-from cyclegan_tf.models.cyclegan import CycleGAN
-from cyclegan_tf.models.discriminators import patch_discriminator
-from cyclegan_tf.models.generators import generator
-from cyclegan_tf.training import loop, observers
+from cyclegan_tf.models.autoencoders import label_maps
+from cyclegan_tf.models.translator import Translator
+from cyclegan_tf.training import assembly, conversion, loop, observers
+from cyclegan_tf.training.assembly import Data, geometry
 from cyclegan_tf.training.checkpoints import Checkpoints
 from cyclegan_tf.training.distribution import make_strategy, set_intra_op_threads
-from cyclegan_tf.training.schedules import learning_rate
 from cyclegan_tf.training.workdir import Workdir
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Data:
-    """Both domains of a split, and whether their pictures are aligned."""
-
-    a: Domain
-    b: Domain
-    aligned: bool
-
-    @classmethod
-    def load(cls, config: Config, split: str) -> "Data | None":
-        """Opens and checks the pictures of a split; None where there is no test split."""
-        data = config.data
-        sources = open_sources(
-            data.data,
-            data.data_a,
-            data.data_b,
-            split=split,
-            channels_a=data.channels_a,
-            channels_b=data.channels_b,
-            load_size=data.load_size,
-        )
-        if sources is None:
-            return None
-        # Test pictures are read a few times in a run, training pictures in every epoch.
-        cache_gb = config.run.cache_gb / 2 if split == "train" else 0.0
-        a, b = (
-            Domain.load(source, geometry(config), cache_gb=cache_gb, name=name)
-            for source, name in ((sources.a, f"{split}A"), (sources.b, f"{split}B"))
-        )
-        aligned = sources.aligned and split == "test"
-        if aligned:
-            a, b = keep_pairs(a, b)
-            _log.info(
-                "the test pairs are taken as aligned: they have the same names or are built in"
-            )
-        return cls(a, b, aligned)
-
-
-def geometry(config: Config) -> Geometry:
-    """Returns how pictures come to the networks' size."""
-    return Geometry(config.data.preprocess, config.data.load_size, config.data.crop_size)
-
-
-def build_generators(config: Config) -> tuple[keras.Model, keras.Model]:
-    """Builds both generators, a to b and b to a, with fresh weights."""
-    channels = config.data.channels_a, config.data.channels_b
-    ab, ba = (
-        generator(
-            config.model.generator,
-            in_channels=source,
-            out_channels=target,
-            filters=config.model.filters,
-            upsampling=config.model.upsampling,
-            init_gain=config.model.init_gain,
-            name=name,
-        )
-        for source, target, name in (
-            (*channels, "generator_ab"),
-            (*reversed(channels), "generator_ba"),
-        )
-    )
-    return ab, ba
-
-
-def build_model(config: Config, steps_per_epoch: int) -> CycleGAN:
-    """Builds the compiled model of a run; call it inside the strategy's scope."""
-    compat.set_precision(config.optimizer.precision)
-    keras.utils.set_random_seed(config.optimizer.seed)
-    generator_ab, generator_ba = build_generators(config)
-    discriminator_a, discriminator_b = (
-        patch_discriminator(
-            config.model.discriminator_layers,
-            channels,
-            config.model.discriminator_filters or config.model.filters,
-            config.model.init_gain,
-            name=f"discriminator_{name}",
-        )
-        for channels, name in ((config.data.channels_a, "a"), (config.data.channels_b, "b"))
-    )
-    height, width = geometry(config).output_size
-    model = CycleGAN(
-        generator_ab,
-        generator_ba,
-        discriminator_a,
-        discriminator_b,
-        image_size=(height or 0, width or 0),
-        **dataclasses.asdict(config.objective),
-        ema=config.optimizer.ema,
-        seed=config.optimizer.seed,
-    )
-    model.compile(*(compat.adam(_rate(config, steps_per_epoch)) for _ in range(2)))
-    return model
-
-
-def _rate(config: Config, steps_per_epoch: int) -> Any:
-    optimizer = config.optimizer
-    return learning_rate(
-        optimizer.schedule,
-        optimizer.learning_rate,
-        steps_per_epoch,
-        optimizer.epochs,
-        optimizer.decay_epochs,
-    )
 
 
 class Experiment:
@@ -163,6 +46,10 @@ class Experiment:
         self.config = config.validate()
         self.workdir = Workdir(Path(workdir))
         stored = self.workdir.stored_config()
+        converted = conversion.untrained_networks(self.workdir)
+        if stored is not None and converted is not None:
+            conversion.check_trainable(self.workdir, stored, converted)
+            stored = conversion.with_architecture(config, stored)
         if stored is not None and (differences := stored.differences(config)):
             raise UserError(
                 f"{self.workdir.root} holds a run with other options: {'; '.join(differences)}. "
@@ -182,10 +69,10 @@ class Experiment:
         self.stop_step = min(steps, config.run.max_steps or steps)
 
     @cached_property
-    def model(self) -> CycleGAN:
+    def model(self) -> Translator:
         """The model with fresh weights."""
         with self.strategy.scope():
-            return build_model(self.config, self.steps_per_epoch)
+            return assembly.build_model(self.config, self.steps_per_epoch)
 
     @cached_property
     def test_data(self) -> Data | None:
@@ -205,16 +92,21 @@ class Experiment:
             checkpoints = Checkpoints(
                 self.workdir.checkpoints, self.model.state(), run.keep_checkpoints
             )
-            start_step = checkpoints.restore_latest() or 0
+            if conversion.untrained_networks(self.workdir) is not None:
+                conversion.restore_networks(self.workdir, self.model.state())
+                start_step = 0
+            else:
+                start_step = checkpoints.restore_latest() or 0
             if start_step >= self.stop_step:
                 _log.info("the run has reached its end, step %d of %d", start_step, self.stop_step)
                 return
             if start_step:
                 _log.info("continuing at step %d of %d", start_step, self.stop_step)
+            step = loop.distributed_step(
+                self.strategy, self.model.train_step, self.config.optimizer.jit_compile
+            )
             loop.train(
-                loop.distributed_step(
-                    self.strategy, self.model.train_step, self.config.optimizer.jit_compile
-                ),
+                loop.one_by_one(step) if run.steps_per_call == 1 else loop.in_one_call(step),
                 self.strategy.experimental_distribute_dataset(self.batches(start_step)),
                 start_step,
                 self.stop_step,
@@ -222,20 +114,13 @@ class Experiment:
                 save_every=run.checkpoint_every,
                 observers=self._observers(start_step),
                 may_overflow=self.model.loss_scale is not None,
+                steps_per_call=run.steps_per_call,
+                look_every=run.sample_every,
             )
 
     def batches(self, start_step: int) -> tf.data.Dataset:
         """Returns the stream of global batches from a step on."""
-        return unpaired_dataset(
-            self.train_data.a,
-            self.train_data.b,
-            geometry=geometry(self.config),
-            augment=self.config.data.augmentations,
-            batch_size=self.config.data.batch_size,
-            seed=self.config.optimizer.seed,
-            start_step=start_step,
-            stop_step=self.stop_step,
-        )
+        return assembly.batches(self.config, self.train_data, start_step, self.stop_step)
 
     def evaluate(self) -> Evaluation | None:
         """Evaluates the latest state on the test split and stores figures and gallery.
@@ -265,31 +150,31 @@ class Experiment:
         ]
 
     def _learning_rate(self) -> float:
-        rate = _rate(self.config, self.steps_per_epoch)
+        rate = assembly.rate_of(self.config, self.steps_per_epoch)
         return float(rate(self.model.generator_optimizer.iterations) if callable(rate) else rate)
 
     def _draw_samples(self) -> np.ndarray:
-        """Draws real, fake and cycled pictures of both directions, one row for each number."""
+        """Draws a few pictures and what the generators make of them, one row for each number."""
         data = self.test_data or self.train_data
         pictures = zip(
             evaluation_pictures(data.a, geometry(self.config)),
             evaluation_pictures(data.b, geometry(self.config)),
             strict=False,
         )
-        return sample_sheet(islice(pictures, 4), *self.model.translators)
+        labels = assembly.segments(self.config)
+        return sample_sheet(islice(pictures, 4), self.model.translators, labels)
 
 
 def evaluate_generators(
-    config: Config, data: Data, generators: Sequence[keras.Model], workdir: Workdir
+    config: Config, data: Data, generators: Mapping[str, keras.Model], workdir: Workdir
 ) -> Evaluation:
     """Evaluates generators on a split, and stores `evaluation.json` and `gallery.png`."""
-    generator_ab, generator_ba = (tf.function(g, reduce_retracing=True) for g in generators)
     evaluation = evaluate(
         evaluation_pictures(data.a, geometry(config)),
         evaluation_pictures(data.b, geometry(config)),
-        generator_ab,
-        generator_ba,
+        {d: tf.function(g, reduce_retracing=True) for d, g in generators.items()},
         aligned=data.aligned,
+        labels=assembly.segments(config),
     )
     workdir.root.mkdir(parents=True, exist_ok=True)
     workdir.evaluation.write_text(json.dumps(evaluation.figures, indent=2) + "\n")
@@ -297,15 +182,20 @@ def evaluate_generators(
     return evaluation
 
 
-def load_generators(workdir: str | Path) -> tuple[Config, keras.Model, keras.Model]:
+def load_generators(
+    workdir: str | Path, eval_mode: bool | None = None
+) -> tuple[Config, dict[str, keras.Model]]:
     """Rebuilds the generators of a run and restores their latest weights.
 
     Args:
         workdir: Of a run that has written a checkpoint.
+        eval_mode: Whether dropout is off and batch norm takes its running averages; None leaves
+            it to the run's configuration.
 
     Returns:
-        The run's configuration, and the generators a to b and b to a (the averaged ones if
-        the run keeps them): float32 `(batch, height, width, channels)` in [-1, 1] both ways.
+        The run's configuration, and the generators by direction, `a2b` and for CycleGAN `b2a` (the
+        averaged ones if the run keeps them): float32 `(batch, height, width, channels)` in
+        [-1, 1] both ways.
 
     Raises:
         UserError: If there is no run, no checkpoint, or no readable one.
@@ -314,12 +204,23 @@ def load_generators(workdir: str | Path) -> tuple[Config, keras.Model, keras.Mod
     config = files.stored_config()
     if config is None:
         raise UserError(f"--workdir={workdir} holds no run: there is no config.json")
-    generators = build_generators(config)
-    kind = "average" if config.optimizer.ema else "generator"
+    if eval_mode is not None:
+        config = config.replace({"eval_mode": eval_mode})
+    generators = assembly.build_generators(config)
+    converted = conversion.untrained_networks(files)
+    if converted is not None:
+        generators = {
+            direction: network
+            for direction, network in generators.items()
+            if f"generator_{direction.replace('2', '')}" in converted
+        }
+    kind = "average" if config.optimizer.ema and converted is None else "generator"
     state = {
-        f"{kind}_{direction}": compat.network_state(network)
-        for direction, network in zip(("ab", "ba"), generators, strict=True)
+        f"{kind}_{direction.replace('2', '')}": compat.network_state(network)
+        for direction, network in generators.items()
     }
     step = Checkpoints(files.checkpoints, state).restore()
     _log.info("restored step %d of %s", step, workdir)
-    return config, *generators
+    if assembly.segments(config):
+        generators = {direction: label_maps(network) for direction, network in generators.items()}
+    return config, generators

@@ -40,20 +40,28 @@ class NotFinite(UserError):
     """A loss or a gradient became NaN or infinite."""
 
 
+Batch = tuple[tf.Tensor, tf.Tensor]
+Step = Callable[[Batch], Mapping[str, tf.Tensor]]
+# Takes a number of steps on the next batches and gives the metrics of each.
+Take = Callable[[Iterator[Batch], int], Iterable[Mapping[str, float]]]
+
+
 def train(
-    step_function: Callable[[tuple[tf.Tensor, tf.Tensor]], Mapping[str, tf.Tensor]],
-    batches: Iterable[tuple[tf.Tensor, tf.Tensor]],
+    take: Take,
+    batches: Iterable[Batch],
     start_step: int,
     stop_step: int,
     save: Callable[[int], None],
     save_every: int,
     observers: Sequence[Observer] = (),
     may_overflow: bool = False,
+    steps_per_call: int = 1,
+    look_every: int | None = None,
 ) -> None:
     """Trains from `start_step` to `stop_step`.
 
     Args:
-        step_function: Takes a batch, updates everything and gives scalars by name.
+        take: From `one_by_one` or `in_one_call`.
         batches: The stream, standing at `start_step`.
         start_step: Steps taken before.
         stop_step: Steps taken when this ends.
@@ -62,6 +70,8 @@ def train(
         observers: Are told of every step.
         may_overflow: Whether gradient norms may be infinite now and then, as under loss
             scaling, which leaves such updates out and lowers the scale.
+        steps_per_call: Steps that are taken before anybody looks; fewer where a checkpoint is due.
+        look_every: Steps between looks of observers at the networks, which are taken for due, too.
 
     Raises:
         NotFinite: If a number is not finite; nothing is saved then.
@@ -69,14 +79,18 @@ def train(
             process at once.
     """
     overflows = 0
+    step, stream = start_step, iter(batches)
+    due = (save_every, look_every or save_every)
     try:
         with _signals() as received:
-            for step, batch in zip(range(start_step + 1, stop_step + 1), batches, strict=False):
-                metrics = {name: float(value) for name, value in step_function(batch).items()}
-                overflows = overflows + 1 if _overflowed(metrics) else 0
-                _check_finite(metrics, step, may_overflow and overflows < _OVERFLOWS)
-                for observer in observers:
-                    observer.after_step(step, metrics)
+            while step < stop_step:
+                rest = (stop_step - step, *(every - step % every for every in due))
+                for metrics in take(stream, min(steps_per_call, *rest)):
+                    step += 1
+                    overflows = overflows + 1 if _overflowed(metrics) else 0
+                    _check_finite(metrics, step, may_overflow and overflows < _OVERFLOWS)
+                    for observer in observers:
+                        observer.after_step(step, dict(metrics))
                 if step % save_every == 0 or step == stop_step or received:
                     save(step)
                 if received:
@@ -86,11 +100,41 @@ def train(
             observer.close()
 
 
+def one_by_one(step: Step) -> Take:
+    """Takes steps with a look at the metrics after each."""
+
+    def take(stream: Iterator[Batch], count: int) -> Iterator[dict[str, float]]:
+        for _ in range(count):
+            yield {name: float(value) for name, value in step(next(stream)).items()}
+
+    return take
+
+
+def in_one_call(step: Step) -> Take:
+    """Takes steps in one call of the graph, so that an accelerator need not wait for Python."""
+    names: list[str] = []
+
+    @tf.function(reduce_retracing=True)
+    def loop(stream: Iterator[Batch], count: tf.Tensor) -> tf.Tensor:
+        rows = tf.TensorArray(tf.float32, count)
+        for i in tf.range(count):
+            metrics = step(next(stream))
+            names[:] = list(metrics)
+            rows = rows.write(i, tf.stack(list(metrics.values())))
+        return rows.stack()
+
+    def take(stream: Iterator[Batch], count: int) -> list[dict[str, float]]:
+        rows = loop(stream, tf.constant(count)).numpy()
+        return [dict(zip(names, map(float, row), strict=True)) for row in rows]
+
+    return take
+
+
 def distributed_step(
     strategy: tf.distribute.Strategy,
-    train_step: Callable[[tuple[tf.Tensor, tf.Tensor]], Mapping[str, tf.Tensor]],
+    train_step: Step,
     jit_compile: bool = False,
-) -> Callable[[tuple[tf.Tensor, tf.Tensor]], Mapping[str, tf.Tensor]]:
+) -> Step:
     """Compiles a training step that runs on every replica of a strategy.
 
     Args:
@@ -112,7 +156,7 @@ def distributed_step(
 
     # Pictures may differ in size; each must not cost a trace of its own.
     @tf.function(reduce_retracing=True)
-    def step(batch: tuple[tf.Tensor, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+    def step(batch: Batch) -> Mapping[str, tf.Tensor]:
         scalars = strategy.run(replica_step, args=(batch,))
         return {
             name: strategy.experimental_local_results(value)[0] for name, value in scalars.items()

@@ -39,8 +39,10 @@ class ProgressBar:
         "G": "generator_loss",
         "D_a": "discriminator_loss_a",
         "D_b": "discriminator_loss_b",
+        "D": "discriminator_loss",
         "cycle_a": "cycle_loss_a",
         "cycle_b": "cycle_loss_b",
+        "L1": "l1_loss",
     }
 
     def __init__(self, start_step: int, stop_step: int, batch_size: int) -> None:
@@ -50,7 +52,8 @@ class ProgressBar:
         self._speed = _Speed(batch_size)
 
     def after_step(self, step: int, metrics: Metrics) -> None:
-        shown = {label: f"{metrics[name]:.3f}" for label, name in self._SHOWN.items()}
+        present = {label: name for label, name in self._SHOWN.items() if name in metrics}
+        shown = {label: f"{metrics[name]:.3f}" for label, name in present.items()}
         speed = f"{self._speed.after_step():.1f}"
         self._bar.set_postfix({**shown, "images/s": speed}, refresh=False)
         self._bar.update()

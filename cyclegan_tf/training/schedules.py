@@ -1,5 +1,6 @@
 """Learning rates as functions of the step."""
 
+import math
 from typing import Any
 
 import keras
@@ -7,16 +8,22 @@ import tensorflow as tf
 
 
 def learning_rate(
-    schedule: str, initial: float, steps_per_epoch: int, epochs: int, decay_epochs: int
+    schedule: str,
+    initial: float,
+    steps_per_epoch: int,
+    epochs: int,
+    decay_epochs: int,
+    decay_every: int = 50,
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Returns what an optimizer takes as its learning rate.
 
     Args:
-        schedule: `linear` or `constant`.
+        schedule: `linear`, `step`, `cosine` or `constant`.
         initial: The rate of the first epoch.
         steps_per_epoch: Steps of an epoch.
         epochs: Epochs at the initial rate, for `linear`.
-        decay_epochs: Epochs of the descent, for `linear`.
+        decay_epochs: Epochs of the descent, for `linear`. `cosine` descends over both.
+        decay_every: Epochs between the drops, for `step`.
 
     Raises:
         ValueError: If the schedule is unknown.
@@ -25,11 +32,42 @@ def learning_rate(
         return initial
     if schedule == "linear":
         return LinearDecay(initial, steps_per_epoch, epochs, decay_epochs)
-    raise ValueError(f"`schedule` should be linear or constant. Received: {schedule}")
+    if schedule == "step":
+        return StepDecay(initial, steps_per_epoch, decay_every)
+    if schedule == "cosine":
+        return CosineDecay(initial, steps_per_epoch, epochs + decay_epochs)
+    raise ValueError(f"`schedule` should be linear, step, cosine or constant. Received: {schedule}")
+
+
+class _EpochDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Base of the schedules: a factor that changes at epoch ends, as in the published code.
+
+    Args:
+        initial: The rate of the first epoch.
+        steps_per_epoch: Steps of an epoch.
+        **lengths: What the schedule has beside; attributes of these names.
+    """
+
+    def __init__(self, initial: float, steps_per_epoch: int, **lengths: int) -> None:
+        super().__init__()
+        self._config = {"initial": initial, "steps_per_epoch": steps_per_epoch, **lengths}
+        for name, value in self._config.items():
+            setattr(self, name, value)
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        epoch = tf.cast(step, tf.int64) // self.steps_per_epoch
+        return self.initial * self.factor(epoch)
+
+    def factor(self, epoch: tf.Tensor) -> tf.Tensor:
+        """Returns the factor of a zero-based epoch, int64, as float32."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        return dict(self._config)
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
-class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+class LinearDecay(_EpochDecay):
     """Holds the rate for some epochs, then lowers it in equal steps, epoch by epoch.
 
     In the zero-based epoch e the factor is 1 - max(0, e + 1 - epochs) / (decay_epochs + 1),
@@ -49,21 +87,49 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(
         self, initial: float, steps_per_epoch: int, epochs: int, decay_epochs: int
     ) -> None:
-        super().__init__()
-        self.initial = initial
-        self.steps_per_epoch = steps_per_epoch
-        self.epochs = epochs
-        self.decay_epochs = decay_epochs
+        super().__init__(initial, steps_per_epoch, epochs=epochs, decay_epochs=decay_epochs)
 
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        epoch = tf.cast(tf.cast(step, tf.int64) // self.steps_per_epoch, tf.float32)
-        descended = tf.maximum(0.0, epoch + 1.0 - self.epochs)
-        return self.initial * tf.maximum(0.0, 1.0 - descended / (self.decay_epochs + 1))
+    def factor(self, epoch: tf.Tensor) -> tf.Tensor:
+        descended = tf.maximum(0.0, tf.cast(epoch, tf.float32) + 1.0 - self.epochs)
+        return tf.maximum(0.0, 1.0 - descended / (self.decay_epochs + 1))
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "initial": self.initial,
-            "steps_per_epoch": self.steps_per_epoch,
-            "epochs": self.epochs,
-            "decay_epochs": self.decay_epochs,
-        }
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class StepDecay(_EpochDecay):
+    """Takes a tenth of the rate after every few epochs.
+
+    Args:
+        initial: The rate of the first epoch.
+        steps_per_epoch: Steps of an epoch.
+        decay_every: Epochs between the drops.
+    """
+
+    def __init__(self, initial: float, steps_per_epoch: int, decay_every: int) -> None:
+        super().__init__(initial, steps_per_epoch, decay_every=decay_every)
+
+    def factor(self, epoch: tf.Tensor) -> tf.Tensor:
+        return 0.1 ** tf.cast(epoch // self.decay_every, tf.float32)
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class CosineDecay(_EpochDecay):
+    """Lowers the rate along half a cosine wave: in epoch e the factor (1 + cos(pi e / epochs)) / 2.
+
+    Differs from the official code, whose wave ends with the epochs at the full rate, after which
+    it rises again: here it ends with the run.
+
+    Args:
+        initial: The rate of the first epoch.
+        steps_per_epoch: Steps of an epoch.
+        epochs: All epochs of the run.
+
+    Reference:
+        Loshchilov and Hutter, https://arxiv.org/abs/1608.03983, without restarts
+    """
+
+    def __init__(self, initial: float, steps_per_epoch: int, epochs: int) -> None:
+        super().__init__(initial, steps_per_epoch, epochs=epochs)
+
+    def factor(self, epoch: tf.Tensor) -> tf.Tensor:
+        done = tf.minimum(tf.cast(epoch, tf.float32) / self.epochs, 1.0)
+        return 0.5 * (1.0 + tf.cos(math.pi * done))

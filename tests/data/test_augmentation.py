@@ -9,7 +9,7 @@ from PIL import Image
 
 from cyclegan_tf.config import AUGMENTATIONS
 from cyclegan_tf.data import augmentation
-from cyclegan_tf.images import to_float
+from cyclegan_tf.images import to_float, to_uint8
 
 SEEDS = [tf.constant([7, number], tf.int64) for number in range(200)]
 
@@ -149,3 +149,22 @@ def test_one_augmentation_does_not_change_what_another_does(dropped):
             for chosen in (AUGMENTATIONS, names)
         ]
         assert brightest[0] == brightest[1]
+
+
+def test_a_quarter_turn_of_nearest_pixels_is_exact():
+    quarter = augmentation._turn(tf.constant(noise(9, 9), tf.float32), np.pi / 2, nearest=True)
+    np.testing.assert_array_equal(quarter, np.rot90(noise(9, 9)))
+
+
+def test_label_maps_are_moved_like_pictures_but_never_mixed():
+    """A disc of class 7 in class 250: where it goes, a bright disc of a picture goes."""
+    rows, columns = np.mgrid[:60, :70]
+    inside = ((rows - 20) ** 2 + (columns - 45) ** 2 < 100)[..., np.newaxis]
+    labels = tf.constant(np.where(inside, 7, 250).astype(np.uint8))
+    picture = tf.constant(np.where(inside, 255, 0).astype(np.uint8))
+    for seed in SEEDS[:20]:
+        moved = to_uint8(augmentation.augment(labels, seed, AUGMENTATIONS, 50, labels=True))
+        bright = augmentation.augment(picture, seed, ("rotate", "crop", "flip"), 50) > 0
+        assert set(np.unique(moved)) <= {7, 250}
+        assert np.mean((moved == 7) != bright) < 0.01
+        assert np.any(moved == 7)

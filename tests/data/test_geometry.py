@@ -39,6 +39,39 @@ def test_sizes(preprocess, size, fitted, output):
     assert geometry.crop == (256 if preprocess.endswith("crop") else None)
 
 
+@pytest.mark.parametrize(
+    "preprocess, fitted, output",
+    [
+        ("resize", (256, 256), (256, 256)),  # 286, rounded
+        ("scale_width", (512, 256), (None, 256)),  # 500 and 286
+        ("none", (256, 512), (None, None)),  # 300 and 500
+        ("resize_and_crop", (286, 286), (256, 256)),  # The crop is what the networks see.
+    ],
+)
+def test_sides_are_multiples_of_what_the_networks_need(preprocess, fitted, output):
+    geometry = Geometry(preprocess, load_size=286, crop_size=256, multiple=256)
+    size = (500, 286) if preprocess == "scale_width" else (300, 500)
+    assert geometry.fit(noise(*size)).shape == (*fitted, 3)
+    assert geometry.output_size == output
+
+
+@pytest.mark.parametrize("size", [(32, 32), (7, 90), (123, 50)])
+def test_nearest_resizing_never_mixes_values(size):
+    labels = np.where(noise(*size, 1) < 128, 3, 200).astype(np.uint8)
+    fitted = Geometry("resize", load_size=48, nearest=True).fit(labels)
+    assert fitted.shape == (48, 48, 1) and fitted.dtype == np.uint8
+    assert set(np.unique(fitted)) == {3, 200}
+
+
+def test_nearest_resizing_keeps_blocks_in_their_place():
+    blocks = np.arange(16, dtype=np.uint8).reshape(4, 4, 1)
+    nearest = Geometry("resize", load_size=16, nearest=True)
+    np.testing.assert_array_equal(nearest.fit(blocks), np.kron(blocks, np.ones((4, 4, 1))))
+    np.testing.assert_array_equal(
+        Geometry("resize", load_size=4, nearest=True).fit(nearest.fit(blocks)), blocks
+    )
+
+
 @pytest.mark.parametrize("preprocess", PREPROCESS)
 @pytest.mark.parametrize("channels", (1, 2, 3, 4))
 def test_a_picture_of_the_right_size_is_untouched(preprocess, channels):

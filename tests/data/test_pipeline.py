@@ -5,18 +5,20 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.config import UserError
+from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.data.pipeline import (
-    Domain,
     epoch_steps,
     evaluation_pictures,
     keep_pairs,
+    paired_dataset,
     unpaired_dataset,
 )
 from cyclegan_tf.images import UnreadableImageError, to_uint8
 
 IDENTITY = Geometry("resize_and_crop", load_size=8, crop_size=8)
 CROPPED = Geometry("resize_and_crop", load_size=12, crop_size=8)
+EVERYTHING = ("flip", "crop", "rotate", "colour")
 
 
 class Pictures:
@@ -53,6 +55,11 @@ def stream(domain_a, domain_b, geometry=IDENTITY, **changes):
     return unpaired_dataset(domain_a, domain_b, geometry=geometry, **options)
 
 
+def pairs(domain_a, domain_b, geometry=IDENTITY, **changes):
+    options = {"augment": ("flip", "crop"), "batch_size": 1, "seed": 1} | changes
+    return paired_dataset(domain_a, domain_b, geometry=geometry, **options)
+
+
 def levels(batches, side):
     """Which pictures a stream of plain ones showed, in order."""
     return np.concatenate([to_uint8(pair[side])[:, 0, 0, 0] for pair in batches]).tolist()
@@ -62,62 +69,6 @@ def assert_same_batches(first, second):
     for one, other in zip(first, second, strict=True):
         for domain in range(2):
             np.testing.assert_array_equal(one[domain], other[domain])
-
-
-# ---------------------------------------------------------------------------- one domain
-
-
-def test_each_picture_is_decoded_once_and_kept():
-    source = Pictures(100)
-    domain = load(source)
-    for number in (0, 99, 5, 5):
-        assert domain[number].shape == (8, 8, 3) and (domain[number] == number).all()
-    assert source.reads == [1] * 100
-    assert (len(domain), domain.channels) == (100, 3)
-
-
-def test_the_cache_is_bounded_and_what_does_not_fit_is_decoded_again():
-    source = Pictures(10)
-    domain = load(source, cache_gb=4 * 8 * 8 * 3 / 2**30)
-    for number in range(10):
-        assert (domain[number] == number).all()
-    assert source.reads == [1] * 4 + [2] * 6
-
-
-def test_pictures_are_kept_fitted():
-    domain = load(Pictures(3, size=(20, 30), channels=1), CROPPED)
-    assert domain[0].shape == (12, 12, 1)
-
-
-def test_bad_pictures_are_counted_named_and_skipped(caplog):
-    domain = load(Pictures(8, bad=[2, 5]))  # Exactly a quarter.
-    assert "2 of 8 pictures are unreadable and skipped" in caplog.text
-    assert "picture_2.png" in caplog.text and "picture_5.png" in caplog.text
-    assert [int(domain[number].max()) for number in range(6)] == [0, 1, 3, 4, 6, 7]
-    assert list(domain.names) == [f"picture_{i}.png" for i in (0, 1, 3, 4, 6, 7)]
-
-
-def test_at_most_twenty_bad_pictures_are_named(caplog):
-    load(Pictures(100, bad=range(25)))
-    assert "25 of 100" in caplog.text and "; and 5 more" in caplog.text
-    assert "picture_19.png" in caplog.text and "picture_20.png" not in caplog.text
-
-
-@pytest.mark.parametrize("number, bad", [(8, [0, 3, 7]), (1, [0]), (1000, range(1000))])
-def test_too_many_bad_pictures_stop_the_run_at_once(number, bad):
-    source = Pictures(number, bad)
-    with pytest.raises(UserError, match=f"domain A: .*of the {number} pictures.*picture_0.png"):
-        load(source)
-    assert sum(source.reads) <= number / 4 + 65
-
-
-def test_other_errors_are_not_taken_for_bad_pictures():
-    class Broken(Pictures):
-        def __getitem__(self, index):
-            raise PermissionError("a broken disk")
-
-    with pytest.raises(PermissionError):
-        load(Broken(100))
 
 
 def test_pairs_stay_pairs_when_one_of_them_is_bad():
@@ -169,7 +120,7 @@ def test_an_epoch_is_the_longer_domain():
 @pytest.mark.parametrize("start", (1, 7, 40))
 def test_a_batch_depends_on_the_seed_and_its_number_alone(start):
     a, b = load(Noise(12), CROPPED), load(Noise(5), CROPPED)
-    augment = {"augment": ("flip", "crop", "rotate", "colour"), "batch_size": 2}
+    augment = {"augment": EVERYTHING, "batch_size": 2}
     whole = list(stream(a, b, CROPPED, **augment).take(start + 4))
     resumed = stream(a, b, CROPPED, start_step=start, **augment).take(4)
     assert_same_batches(whole[start:], resumed)
@@ -250,3 +201,108 @@ def test_evaluation_shows_each_picture_once_in_order_cropped_at_the_centre():
     for number, picture in enumerate(pictures):
         assert picture.shape == (1, 8, 8, 3) and picture.dtype == tf.float32
         np.testing.assert_array_equal(to_uint8(picture)[0], domain[number][2:10, 2:10])
+
+
+# ---------------------------------------------------------------------------- pairs
+
+
+class Labels(Pictures):
+    """Label maps of four blocks of classes 0, 1, 2 and 19; each its own, by its corners."""
+
+    def __getitem__(self, index):
+        height, width, _ = self.shape
+        quarters = np.roll(np.array([0, 1, 2, 19], np.uint8), index).reshape(2, 2)
+        return np.kron(quarters, np.ones((height // 2, width // 2), np.uint8))[..., np.newaxis]
+
+
+def test_partners_come_together_in_one_permutation_an_epoch():
+    domain = load(Pictures(12))
+    batches = list(pairs(domain, domain, batch_size=3).take(8))
+    shown = levels(batches, 0)
+    assert shown == levels(batches, 1)
+    assert sorted(shown[:12]) == sorted(shown[12:]) == list(range(12))
+    assert shown[:12] != shown[12:] and shown[:12] != list(range(12))
+
+
+def test_both_pictures_of_a_pair_are_moved_alike():
+    domain = load(Noise(3), CROPPED)
+    moved = ("flip", "crop", "rotate")
+    batches = list(pairs(domain, domain, CROPPED, augment=moved, batch_size=2).take(20))
+    for real_a, real_b in batches:
+        np.testing.assert_array_equal(real_a, real_b)
+    assert len({real_a.numpy().tobytes() for real_a, _ in batches}) == 20
+
+
+def test_only_the_input_changes_its_colours():
+    domain = load(Noise(3))
+    for real_a, real_b in pairs(domain, domain, augment=("colour",)).take(6):
+        assert np.abs(real_a - real_b).max() > 0.02
+        assert to_uint8(real_b).numpy()[0].tobytes() in {
+            domain[number].tobytes() for number in range(3)
+        }
+
+
+def test_class_numbers_survive_resizing_cropping_and_rotation():
+    nearest = Geometry("resize_and_crop", load_size=12, crop_size=8, nearest=True)
+    a, b = load(Noise(4, size=(22, 26)), CROPPED), load(Labels(4, size=(22, 26)), nearest)
+    seen = set()
+    for _, real_b in pairs(a, b, CROPPED, augment=EVERYTHING, batch_size=2).take(30):
+        assert real_b.shape == (2, 8, 8, 1)
+        seen |= set(to_uint8(real_b).numpy().ravel().tolist())
+    assert seen == {0, 1, 2, 19}
+    # As an input, too: the other way round, class numbers are no colours.
+    for real_b, _ in pairs(b, a, CROPPED, augment=EVERYTHING).take(10):
+        assert set(to_uint8(real_b).numpy().ravel().tolist()) <= {0, 1, 2, 19}
+
+
+def test_a_label_map_stays_on_its_picture():
+    """The picture is bright where its label map says 19; the border between may blur."""
+
+    class Bright(Labels):
+        def __getitem__(self, index):
+            return np.where(super().__getitem__(index) == 19, 255, 0).astype(np.uint8)
+
+    geometry, nearest = (
+        Geometry("resize_and_crop", load_size=64, crop_size=48, nearest=labels)
+        for labels in (False, True)
+    )
+    a, b = load(Bright(4, size=(80, 96)), geometry), load(Labels(4, size=(80, 96)), nearest)
+    shown = 0
+    for real_a, real_b in pairs(a, b, geometry, augment=("flip", "crop", "rotate")).take(20):
+        nineteen = (to_uint8(real_b) == 19).numpy()
+        shown += nineteen.any()
+        assert np.mean((real_a.numpy() > 0) != nineteen) < 0.02
+    assert shown > 5
+
+
+@pytest.mark.parametrize("start", (1, 40))
+def test_a_batch_of_pairs_depends_on_the_seed_and_its_number_alone(start):
+    a, b = (load(source, CROPPED) for source in (Noise(12), Labels(12)))
+    whole = list(pairs(a, b, CROPPED, augment=EVERYTHING, batch_size=2).take(start + 4))
+    resumed = pairs(a, b, CROPPED, augment=EVERYTHING, batch_size=2, start_step=start).take(4)
+    assert_same_batches(whole[start:], resumed)
+    other = next(iter(pairs(a, b, CROPPED, augment=EVERYTHING, batch_size=2, seed=2)))
+    assert np.abs(other[0] - whole[0][0]).max() > 0.1
+
+
+def test_pairs_of_different_sizes_are_named():
+    class Growing(Pictures):
+        def __getitem__(self, index):
+            return np.zeros((16, 16 + 4 * (index == 2), 3), np.uint8)
+
+    geometry = Geometry("none")
+    a, b = load(Growing(4), geometry), load(Pictures(4, size=(16, 16)), geometry)
+    with pytest.raises(UserError, match="1 of 4 .*picture_2.png .20x16. and picture_2.png .16x16"):
+        pairs(a, b, geometry)
+    equal = load(Growing(4), geometry)
+    shapes = {real_a.shape[2] for real_a, _ in pairs(equal, equal, geometry).take(4)}
+    assert shapes == {16, 20}
+    with pytest.raises(UserError, match="preprocess=none .* batch_size=1, not 2"):
+        pairs(equal, equal, geometry, batch_size=2)
+
+
+def test_pairs_of_which_one_is_unreadable_leave_the_stream():
+    a, b = keep_pairs(load(Pictures(8, bad=[2])), load(Pictures(8, bad=[0, 5])))
+    batches = list(pairs(a, b).take(5))
+    assert sorted(levels(batches, 0)) == [1, 3, 4, 6, 7]
+    assert levels(batches, 0) == levels(batches, 1)

@@ -31,7 +31,7 @@ def run(step_function: Callable, start: int = 0, stop: int = 10, **options: obje
     recorder.saves = saves  # type: ignore[attr-defined]
     try:
         loop.train(
-            step_function,
+            loop.one_by_one(step_function),
             itertools.repeat((tf.zeros(1), tf.zeros(1))),
             start,
             stop,
@@ -101,6 +101,46 @@ def test_pictures_of_many_sizes_do_not_cost_a_trace_each() -> None:
     for side in range(8, 40, 4):
         step((tf.zeros((1, side, side + 4, 3)), tf.zeros((1, side, side, 3))))
     assert len(traces) <= 3
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_steps_in_one_call_are_the_same_steps(replicas: int) -> None:
+    strategy = make_strategy(replicas, batch_size=2)
+    dataset = tf.data.Dataset.range(1, 100).map(lambda i: (tf.fill([2, 1], i), tf.zeros([2, 1])))
+
+    def run_all(make_take: Callable, **options: int) -> tuple[list, list, list]:
+        with strategy.scope():
+            total = tf.Variable(0.0, aggregation=tf.VariableAggregation.SUM)
+
+        def train_step(batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+            total.assign_add(tf.reduce_mean(tf.cast(batch[0], tf.float32)))
+            return {"total": total.read_value(), "twice": 2.0 * total}
+
+        seen: list[tuple[int, dict[str, float]]] = []
+        calls: list[int] = []
+        saves: list[int] = []
+
+        class Observer(Recorder):
+            def after_step(self, step: int, metrics: dict[str, float]) -> None:
+                seen.append((step, metrics))
+
+        take = make_take(loop.distributed_step(strategy, train_step))
+
+        def counted(stream: object, count: int) -> object:
+            calls.append(count)
+            return take(stream, count)
+
+        distributed = strategy.experimental_distribute_dataset(dataset)
+        loop.train(counted, distributed, 0, 11, saves.append, 6, [Observer()], **options)
+        assert saves == [6, 11]
+        return seen, calls, saves
+
+    alone, _, _ = run_all(loop.one_by_one)
+    joined, calls, _ = run_all(loop.in_one_call, steps_per_call=4, look_every=5)
+    assert joined == alone
+    assert [step for step, _ in alone] == list(range(1, 12))
+    # A call ends where a checkpoint (6) or a look at the networks (5, 10) is due.
+    assert calls == [4, 1, 1, 4, 1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

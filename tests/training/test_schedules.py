@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf import compat
-from cyclegan_tf.training.schedules import LinearDecay, learning_rate
+from cyclegan_tf.training.schedules import CosineDecay, LinearDecay, StepDecay, learning_rate
 
 
 def factors(schedule, epochs, steps_per_epoch):
@@ -54,8 +54,21 @@ def test_a_constant_rate_is_a_number():
 
 
 def test_an_unknown_schedule_is_refused():
-    with pytest.raises(ValueError, match="linear or constant. Received: cosine"):
-        learning_rate("cosine", 1.0, 10, 1, 1)
+    with pytest.raises(ValueError, match="cosine or constant. Received: plateau"):
+        learning_rate("plateau", 1.0, 10, 1, 1)
+
+
+def test_steps_fall_to_a_tenth_after_every_few_epochs():
+    found = factors(learning_rate("step", 2.0, 5, 100, 100, decay_every=3), 8, 5)
+    expected = 2.0 * np.repeat([1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01], 2).reshape(8, 2)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_cosine_is_half_a_wave_over_the_whole_run():
+    found = factors(learning_rate("cosine", 2.0, 7, 2, 2), 5, 7)
+    # cos(0), cos(pi/4), cos(pi/2), cos(3 pi/4), and beyond the run cos(pi).
+    expected = [2.0, 1 + np.sqrt(0.5), 1.0, 1 - np.sqrt(0.5), 0.0]
+    np.testing.assert_allclose(found, np.repeat(expected, 2).reshape(5, 2), atol=1e-6)
 
 
 def test_an_optimizer_follows_the_schedule():
@@ -71,8 +84,10 @@ def test_an_optimizer_follows_the_schedule():
     np.testing.assert_allclose(np.diff(moved), [-1.0, -0.5, 0.0], atol=1e-5)
 
 
-def test_the_configuration_round_trips():
-    schedule = LinearDecay(2e-4, 7, 3, 5)
+@pytest.mark.parametrize(
+    "schedule", [LinearDecay(2e-4, 7, 3, 5), StepDecay(2e-4, 7, 3), CosineDecay(2e-4, 7, 3)]
+)
+def test_the_configuration_round_trips(schedule):
     copy = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
-    assert isinstance(copy, LinearDecay)
+    assert type(copy) is type(schedule)
     assert copy.get_config() == schedule.get_config()

@@ -1,8 +1,11 @@
 """Data sets that need no download: drawn or cut from installed packages, with known truths.
 
-They are TensorFlow Datasets builders with the splits `trainA`, `trainB`, `testA` and `testB` of
-TFDS' own `cycle_gan`. Unlike there, the i-th picture of `testB` is the truth for the i-th of
-`testA`, while the training domains share no person and no place.
+They are TensorFlow Datasets builders in two forms:
+
+* unpaired, with the splits `trainA`, `trainB`, `testA` and `testB` of TFDS' own `cycle_gan`.
+  Unlike there, the i-th picture of `testB` is the truth for the i-th of `testA`, while the
+  training domains share no person and no place;
+* paired, with the splits `train` and `test`, each example a picture `a` and its truth `b`.
 
 TFDS takes seconds to import, so this module leaves that to the functions that need it.
 """
@@ -18,11 +21,23 @@ from cyclegan_tf.config import UserError
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-BUILTIN_NAMES = ("avatars/blond2ginger", "avatars/short2long", "earth/satellite2relief")
+BUILTIN_NAMES = (
+    "avatars/blond2ginger",
+    "avatars/short2long",
+    "avatars/parts",
+    "earth/satellite2relief",
+)
+# Those whose domain B holds label maps, with the names of the classes by number. They are paired.
+LABELS = {
+    "avatars/parts": (
+        *("background", "skin", "hair", "clothes"),
+        *("eyes", "eyebrows", "mouth", "nose"),
+    )
+}
 
 
 def builtin_builder(
-    name: str, load_size: int, data_dir: str | None = None
+    name: str, load_size: int, data_dir: str | None = None, paired: bool = False
 ) -> "tfds.core.DatasetBuilder":
     """Returns the builder of a built-in data set, prepared or not; see `prepare`.
 
@@ -33,6 +48,7 @@ def builtin_builder(
             the earth is always cut at 128 px.
         data_dir: Where prepared data sets lie; by default `$TFDS_DATA_DIR`, and without it
             `~/tensorflow_datasets`.
+        paired: Whether it comes in the paired form; those in `LABELS` always do.
 
     Raises:
         UserError: If there is no such data set.
@@ -45,11 +61,12 @@ def builtin_builder(
     if family == "earth":
         from cyclegan_tf.data.builders.earth import Earth
 
-        return Earth(config=translation, data_dir=data_dir)
+        return Earth(config=translation + ("_paired" if paired else ""), data_dir=data_dir)
     from cyclegan_tf.data.builders.avatars import SIZES, Avatars
 
     size = next((size for size in SIZES if size >= load_size), SIZES[-1])
-    return Avatars(config=f"{translation}_{size}", data_dir=data_dir)
+    config = f"{translation}_{size}" + ("_paired" if paired and name not in LABELS else "")
+    return Avatars(config=config, data_dir=data_dir)
 
 
 def prepare(builder: "tfds.core.DatasetBuilder") -> None:
@@ -73,29 +90,37 @@ def prepare(builder: "tfds.core.DatasetBuilder") -> None:
     builder.info.read_from_directory(builder.data_dir)
 
 
-def domain_info(
-    builder: "tfds.core.DatasetBuilder", size: int, description: str, homepage: str
+def data_set_info(
+    builder: "tfds.core.DatasetBuilder",
+    size: int,
+    description: str,
+    homepage: str,
+    truth_channels: int | None = None,
 ) -> "tfds.core.DatasetInfo":
-    """Describes a built-in data set: features as in TFDS' `cycle_gan`, with the size fixed.
+    """Describes a built-in data set, with the size of its pictures fixed.
 
     Args:
         builder: The builder that is described.
         size: Height and width of the pictures in pixels.
         description: What the data set shows.
         homepage: Where its pictures come from.
+        truth_channels: Of `b` in the paired form; None for the unpaired form, whose features are
+            those of TFDS' `cycle_gan`.
     """
     import tensorflow_datasets as tfds
 
-    features = {
-        "image": tfds.features.Image(shape=(size, size, 3), encoding_format="png"),
-        "label": tfds.features.ClassLabel(names=["A", "B"]),
-    }
+    def image(channels: int) -> tfds.features.Image:
+        return tfds.features.Image(shape=(size, size, channels), encoding_format="png")
+
+    features = {"image": image(3), "label": tfds.features.ClassLabel(names=["A", "B"])}
+    if truth_channels:
+        features = {"a": image(3), "b": image(truth_channels)}
     return tfds.core.DatasetInfo(
         builder=builder,
         description=description,
         features=tfds.features.FeaturesDict(features),
         homepage=homepage,
-        supervised_keys=("image", "label"),
+        supervised_keys=tuple(features),
         disable_shuffling=True,  # testA and testB are aligned by their order
     )
 

@@ -1,21 +1,22 @@
-"""Avatars: drawn people, of whom only the hair changes between the domains.
+"""Avatars: drawn people, of whom only the hair changes between the domains, or with their parts.
 
 A person is a short list of named parts, so the same person can be drawn with other hair, and
-that is the truth a translation is measured against. `VERSION` of the builder covers everything
-that decides a pixel here: raise it with any change to the tables, the sequence or the drawing.
+that is the truth a translation is measured against; and it is known of every pixel which part
+it belongs to. `VERSION` of the builder covers everything that decides a pixel: raise it with any
+change to the tables, the sequence or the drawing.
 """
 
 import dataclasses
-import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from PIL import Image
 
-from cyclegan_tf.data.builders import demo_data_package, domain_info
+from cyclegan_tf.data.builders import data_set_info
+from cyclegan_tf.data.builders.avatar_drawing import Hair, Person, draw, draw_parts
 
 SIZES = (64, 128)
 TRAIN_PEOPLE = 1000  # in each domain
@@ -73,30 +74,10 @@ SHORT_AND_LONG = (
     ("POMPADOUR", "BIG_HAIR"),
 )
 NATURAL_COLORS = ("AUBURN", "BLACK", "BLONDE", "BROWN", "RED")
-
-
-@dataclasses.dataclass(frozen=True)
-class Hair:
-    """A hair type and a hair colour, by their names in python-avatars."""
-
-    hair_type: str
-    hair_color: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Person:
-    """All that decides a picture: names of python-avatars, and the background as RGB 0-255."""
-
-    skin_color: str
-    eyes: str
-    eyebrows: str
-    nose: str
-    mouth: str
-    clothing: str
-    clothing_color: str
-    hair: Hair
-    background: tuple[int, int, int]
-
+HAIR_COLORS = (
+    *NATURAL_COLORS,
+    *("BLONDE_GOLDEN", "BROWN_DARK", "PASTEL_PINK", "PLATINUM", "SILVER_GRAY"),
+)
 
 # What each translation does to hair, (in A, in B). No hair stands twice on one side, so that the
 # truth is determined in both directions.
@@ -108,6 +89,10 @@ TRANSLATIONS: dict[str, tuple[tuple[Hair, Hair], ...]] = {
         for color in NATURAL_COLORS
     ),
 }
+# Hair of the people in each kind of pictures; those who are shown with their parts keep theirs.
+_HAIR = TRANSLATIONS | {
+    "parts": tuple((Hair(*hair), Hair(*hair)) for hair in product(HAIR_TYPES, HAIR_COLORS))
+}
 
 
 def people(translation: str, count: int) -> list[tuple[Person, Person]]:
@@ -116,7 +101,7 @@ def people(translation: str, count: int) -> list[tuple[Person, Person]]:
     No two of them have the same face and clothes.
 
     Args:
-        translation: A key of `TRANSLATIONS`.
+        translation: A key of `TRANSLATIONS`, or `parts` for hair of all types and colours.
         count: How many, at most a small part of the `FACES` there are.
     """
     # Raw bits: unlike the distributions made of them, NumPy never changes these.
@@ -125,7 +110,7 @@ def people(translation: str, count: int) -> list[tuple[Person, Person]]:
     while len(numbers) < count:
         number = bits.random_raw()
         numbers.setdefault(number % FACES, number)
-    return [_looks(number, TRANSLATIONS[translation]) for number in numbers.values()]
+    return [_looks(number, _HAIR[translation]) for number in numbers.values()]
 
 
 def _looks(number: int, hair_pairs: tuple[tuple[Hair, Hair], ...]) -> tuple[Person, Person]:
@@ -141,88 +126,83 @@ def _looks(number: int, hair_pairs: tuple[tuple[Hair, Hair], ...]) -> tuple[Pers
     return person, dataclasses.replace(person, hair=hair_b)
 
 
-def draw(person: Person, size: int) -> np.ndarray:
-    """Draws a whole avatar on its background; the same person always gives the same pixels.
-
-    Args:
-        person: Who is drawn.
-        size: Height and width in pixels.
-
-    Returns:
-        An RGB picture, uint8 in [0, 255], shape `(size, size, 3)`.
-
-    Raises:
-        UserError: If python-avatars or resvg-py is not installed.
-    """
-    avatars = demo_data_package("python_avatars")
-    resvg = demo_data_package("resvg_py")
-    avatar = avatars.Avatar(
-        style=avatars.AvatarStyle.TRANSPARENT,
-        top=avatars.HairType[person.hair.hair_type],
-        hair_color=avatars.HairColor[person.hair.hair_color],
-        skin_color=avatars.SkinColor[person.skin_color],
-        eyes=avatars.EyeType[person.eyes],
-        eyebrows=avatars.EyebrowType[person.eyebrows],
-        nose=avatars.NoseType[person.nose],
-        mouth=avatars.MouthType[person.mouth],
-        clothing=avatars.ClothingType[person.clothing],
-        clothing_color=avatars.ClothingColor[person.clothing_color],
-        facial_hair=avatars.FacialHairType.NONE,
-        accessory=avatars.AccessoryType.NONE,
-        shirt_graphic=avatars.ClothingGraphic.NONE,
-    )
-    # The drawing is a little higher than wide.
-    png = resvg.svg_to_bytes(svg_string=avatar.render(), height=size, skip_system_fonts=True)
-    figure = Image.open(io.BytesIO(bytes(png)))
-    picture = Image.new("RGB", (size, size), person.background)
-    picture.paste(figure, ((size - figure.width) // 2, 0), mask=figure)
-    return np.asarray(picture)
-
-
 @dataclasses.dataclass(eq=False, kw_only=True)
 class AvatarsConfig(tfds.core.BuilderConfig):
-    """One translation of avatars at one size.
+    """One kind of avatars at one size.
 
     Attributes:
-        translation: A key of `TRANSLATIONS`.
+        translation: A key of `TRANSLATIONS`, or `parts`: then the truth is a picture's label map.
         size: Height and width of the pictures in pixels.
+        paired: Whether each example is a picture and its truth.
     """
 
     translation: str
     size: int
+    paired: bool = False
 
 
 class Avatars(tfds.core.GeneratorBasedBuilder):
-    """Drawn people with other hair in domain B; the i-th of testA and testB are one person."""
+    """Drawn people, in domain B with other hair or as a label map of their parts."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = [
-        AvatarsConfig(name=f"{translation}_{size}", translation=translation, size=size)
-        for translation in TRANSLATIONS
+        AvatarsConfig(
+            name=f"{translation}_{size}{suffix}",
+            translation=translation,
+            size=size,
+            paired=paired,
+        )
+        for translation, suffix, paired in (
+            *((translation, "", False) for translation in TRANSLATIONS),
+            *((translation, "_paired", True) for translation in TRANSLATIONS),
+            ("parts", "", True),
+        )
         for size in SIZES
     ]
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return domain_info(
+        config = self.builder_config
+        truth_channels = 1 if config.translation == "parts" else 3
+        return data_set_info(
             self,
-            size=self.builder_config.size,
-            description="Drawn people, of whom only the hair changes from domain A to domain B.",
+            size=config.size,
+            description="Drawn people, of whom only the hair changes from domain A to domain B, "
+            "or whose parts are told apart there.",
             homepage="https://github.com/ibonn/python_avatars",
+            truth_channels=truth_channels if config.paired else None,
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
-        everyone = people(self.builder_config.translation, 2 * TRAIN_PEOPLE + TEST_PEOPLE)
-        train_a = everyone[:TRAIN_PEOPLE]
-        train_b = everyone[TRAIN_PEOPLE : 2 * TRAIN_PEOPLE]
-        test = everyone[2 * TRAIN_PEOPLE :]
-        return {
-            "trainA": self._generate_examples((in_a for in_a, _ in train_a), "A"),
-            "trainB": self._generate_examples((in_b for _, in_b in train_b), "B"),
-            "testA": self._generate_examples((in_a for in_a, _ in test), "A"),
-            "testB": self._generate_examples((in_b for _, in_b in test), "B"),
-        }
+        config = self.builder_config
+        draw_truth = draw_parts if config.translation == "parts" else draw
+        everyone = people(config.translation, 2 * TRAIN_PEOPLE + TEST_PEOPLE)
+        train, test = everyone[: 2 * TRAIN_PEOPLE], everyone[2 * TRAIN_PEOPLE :]
 
-    def _generate_examples(self, persons: Iterable[Person], label: str) -> Iterator:
+        def in_a(person: tuple[Person, Person]) -> dict[str, Any]:
+            return {"image": draw(person[0], config.size), "label": "A"}
+
+        def in_b(person: tuple[Person, Person]) -> dict[str, Any]:
+            return {"image": draw(person[1], config.size), "label": "B"}
+
+        def pair(person: tuple[Person, Person]) -> dict[str, Any]:
+            return {"a": draw(person[0], config.size), "b": draw_truth(person[1], config.size)}
+
+        if config.paired:
+            contents = {"train": (train, pair), "test": (test, pair)}
+        else:
+            contents = {
+                "trainA": (train[:TRAIN_PEOPLE], in_a),
+                "trainB": (train[TRAIN_PEOPLE:], in_b),
+                "testA": (test, in_a),
+                "testB": (test, in_b),
+            }
+        return {split: self._generate_examples(*content) for split, content in contents.items()}
+
+    def _generate_examples(
+        self,
+        persons: list[tuple[Person, Person]],
+        example: Callable[[tuple[Person, Person]], dict[str, Any]],
+    ) -> Iterator:
         for index, person in enumerate(persons):
-            yield index, {"image": draw(person, self.builder_config.size), "label": label}
+            yield index, example(person)

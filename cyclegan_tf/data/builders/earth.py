@@ -4,19 +4,21 @@ Both world maps lie on one grid, 15 pixels to a degree, so cutting both at one p
 pair. The maps are divided into square blocks, and each block belongs to one region only:
 
 * four meridian strips, one through each part of the world, are held out for the test;
-* the other blocks alternate like a checkerboard between the training domains.
+* the other blocks alternate like a checkerboard between the training domains, or belong to the
+  training pairs where the data set is paired.
 
 Pictures are cut on a lattice inside a block and never reach over its border.
 """
 
 import importlib.resources
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from cyclegan_tf.data.builders import demo_data_package, domain_info
+from cyclegan_tf.data.builders import data_set_info, demo_data_package
 
 SIZE = 128  # height and width of a picture in pixels, 8.5 degrees
 BLOCK = 225  # 15 degrees
@@ -89,32 +91,56 @@ class Earth(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
-    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="satellite2relief")]
+    BUILDER_CONFIGS = [
+        tfds.core.BuilderConfig(name="satellite2relief"),
+        tfds.core.BuilderConfig(name="satellite2relief_paired"),
+    ]
+
+    @property
+    def _paired(self) -> bool:
+        return self.builder_config.name.endswith("_paired")
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return domain_info(
+        return data_set_info(
             self,
             size=SIZE,
             description="Crops of NASA's Blue Marble (A) and of NOAA's ETOPO1 relief map (B).",
             homepage="https://github.com/matplotlib/basemap",
+            truth_channels=3 if self._paired else None,
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
         satellite, relief = world_map("bmng.jpg"), world_map("etopo1.jpg")
         is_land = land(relief)
-        places = {
-            name: [place for place in lattice(name) if cut(is_land, place).mean() >= LEAST_LAND]
+        train_a, train_b, test = (
+            [place for place in lattice(name) if cut(is_land, place).mean() >= LEAST_LAND]
             for name in STRIDES
-        }
-        return {
-            "trainA": self._generate_examples(satellite, places["trainA"], "A"),
-            "trainB": self._generate_examples(relief, places["trainB"], "B"),
-            "testA": self._generate_examples(satellite, places["test"], "A"),
-            "testB": self._generate_examples(relief, places["test"], "B"),
-        }
+        )
+
+        def in_a(place: tuple[int, int]) -> dict[str, Any]:
+            return {"image": cut(satellite, place), "label": "A"}
+
+        def in_b(place: tuple[int, int]) -> dict[str, Any]:
+            return {"image": cut(relief, place), "label": "B"}
+
+        def pair(place: tuple[int, int]) -> dict[str, Any]:
+            return {"a": cut(satellite, place), "b": cut(relief, place)}
+
+        if self._paired:
+            contents = {"train": (train_a + train_b, pair), "test": (test, pair)}
+        else:
+            contents = {
+                "trainA": (train_a, in_a),
+                "trainB": (train_b, in_b),
+                "testA": (test, in_a),
+                "testB": (test, in_b),
+            }
+        return {split: self._generate_examples(*content) for split, content in contents.items()}
 
     def _generate_examples(
-        self, world: np.ndarray, places: list[tuple[int, int]], label: str
+        self,
+        places: list[tuple[int, int]],
+        example: Callable[[tuple[int, int]], dict[str, Any]],
     ) -> Iterator:
         for index, place in enumerate(places):
-            yield index, {"image": cut(world, place), "label": label}
+            yield index, example(place)

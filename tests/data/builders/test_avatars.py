@@ -73,17 +73,6 @@ def test_a_person_in_a_and_in_b_differs_in_hair_only(translation):
         assert (in_a.hair, in_b.hair) in avatars.TRANSLATIONS[translation]
 
 
-@pytest.mark.parametrize("size", avatars.SIZES)
-def test_a_drawing_is_repeatable_and_lies_on_its_background(size):
-    picture = avatars.draw(PERSON, size)
-    assert picture.shape == (size, size, 3) and picture.dtype == np.uint8
-    np.testing.assert_array_equal(picture, avatars.draw(PERSON, size))
-    sides = picture[:, [0, -1]].reshape(-1, 3)
-    np.testing.assert_array_equal(sides, np.broadcast_to(PERSON.background, sides.shape))
-    bottom = picture[-1, size // 2]
-    assert tuple(bottom) != PERSON.background, "the clothes reach the lower edge"
-
-
 @pytest.mark.parametrize("part", avatars.FACE_PARTS)
 def test_no_two_options_of_a_part_look_alike(part):
     options = avatars.FACE_PARTS[part]
@@ -124,6 +113,31 @@ def test_prepared_pictures_are_those_people_in_that_order(
         assert [example["label"] for example in examples] == [label] * len(persons)
         for person, example in zip(persons, examples, strict=True):
             np.testing.assert_array_equal(example["image"], avatars.draw(person, 64))
+
+
+@each_translation
+def test_paired_pictures_are_every_training_person_in_both_domains(
+    translation, few_people, tmp_path
+):
+    builder = builders.builtin_builder(f"avatars/{translation}", 64, str(tmp_path), paired=True)
+    builders.prepare(builder)
+    people = avatars.people(translation, 8)
+    expected = {"train": people[:6], "test": people[6:]}
+    assert set(builder.info.splits) == set(expected)
+    for split, persons in expected.items():
+        examples = tfds.as_numpy(builder.as_dataset(split=split))
+        for (in_a, in_b), example in zip(persons, examples, strict=True):
+            np.testing.assert_array_equal(example["a"], avatars.draw(in_a, 64))
+            np.testing.assert_array_equal(example["b"], avatars.draw(in_b, 64))
+
+
+def test_paired_and_unpaired_data_lie_apart(few_people, tmp_path):
+    folders = {
+        builders.builtin_builder(name, 64, str(tmp_path), paired).data_path
+        for name in ("avatars/blond2ginger", "earth/satellite2relief")
+        for paired in (False, True)
+    }
+    assert len(folders) == 4
 
 
 def test_two_processes_may_prepare_at_once(few_people, tmp_path, monkeypatch):
@@ -172,3 +186,22 @@ def test_a_missing_package_says_what_to_install(package, few_people, tmp_path, m
     with pytest.raises(UserError, match=rf"{package}.*\.\[demo-data\]"):
         builders.prepare(builder)
     assert not builder.data_path.exists()
+
+
+def test_people_with_parts_have_hair_of_all_types_and_colours():
+    people = avatars.people("parts", 2 * avatars.TRAIN_PEOPLE + avatars.TEST_PEOPLE)
+    assert all(in_a == in_b for in_a, in_b in people)
+    hair = {(in_a.hair.hair_type, in_a.hair.hair_color) for in_a, _ in people}
+    assert {kind for kind, _ in hair} == set(avatars.HAIR_TYPES)
+    assert {color for _, color in hair} == set(avatars.HAIR_COLORS)
+
+
+def test_prepared_parts_are_grey_levels_that_number_the_parts(few_people, tmp_path):
+    builder = builders.builtin_builder("avatars/parts", 64, str(tmp_path), paired=True)
+    builders.prepare(builder)
+    assert builder.info.features["b"].shape == (64, 64, 1)
+    examples = list(tfds.as_numpy(builder.as_dataset(split="train")))
+    for (person, _), example in zip(avatars.people("parts", 6), examples, strict=True):
+        np.testing.assert_array_equal(example["a"], avatars.draw(person, 64))
+        np.testing.assert_array_equal(example["b"], avatars.draw_parts(person, 64))
+    assert builder.info.splits["test"].num_examples == 2

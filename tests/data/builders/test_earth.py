@@ -101,3 +101,26 @@ def test_prepared_test_pairs_show_the_same_places(maps, tmp_path):
     assert {name: info.num_examples for name, info in builder.info.splits.items()} == dict.fromkeys(
         ("trainA", "trainB", "testA", "testB"), 5
     )
+
+
+def test_prepared_training_pairs_are_the_places_of_both_domains(maps, tmp_path):
+    satellite, relief = maps
+    builder = builders.builtin_builder("earth/satellite2relief", 128, str(tmp_path), paired=True)
+    builders.prepare(builder)
+    is_land = earth.land(relief)
+    places = {
+        split: [
+            place
+            for region in regions
+            for place in earth.lattice(region)
+            if earth.cut(is_land, place).mean() >= earth.LEAST_LAND
+        ]
+        for split, regions in (("train", ("trainA", "trainB")), ("test", ("test",)))
+    }
+    assert {split: len(found) for split, found in places.items()} == {"train": 1738, "test": 94}
+    for split, expected in places.items():
+        assert builder.info.splits[split].num_examples == len(expected)
+        examples = tfds.as_numpy(builder.as_dataset(split=split))
+        for place, example in zip(expected, examples, strict=True):
+            np.testing.assert_array_equal(example["a"], earth.cut(satellite, place))
+            np.testing.assert_array_equal(example["b"], earth.cut(relief, place))

@@ -1,0 +1,242 @@
+"""Measures a training step and inference against PyTorch, alternating on the same machine.
+
+    python benchmarks/against_pytorch.py --output=docs/measurements
+
+Each side is a process of its own, so that threads and memory are apart: ours, and the reference
+of the tests in PyTorch (`pip install '.[torch]'`) with its tensors contiguous and channels last,
+of which the faster counts. They take turns, a few steps each, for some rounds; medians over the
+rounds are compared. A bare 3x3 convolution with gradients, of the size that the residual blocks
+have, says what the machine could do.
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import app, flags
+
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, after one that does not count.")
+_THREADS = flags.DEFINE_integer("threads", 2, "CPU threads for each side.")
+_OUTPUT = flags.DEFINE_string("output", "", "Folder for against_pytorch.json, if wanted.")
+_CASES = flags.DEFINE_list("cases", ["128", "256", "64"], "Which cases, by their picture's size.")
+_SIDE = flags.DEFINE_string("side", "", "Used by the benchmark itself: run as this side.")
+_CASE = flags.DEFINE_string("case", "", "Used by the benchmark itself: the case of the side.")
+
+SIDES = ("ours", "contiguous", "channels_last")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Pictures of `size` px through generators of `blocks` blocks; `steps` are timed a round."""
+
+    size: int
+    blocks: int
+    batch: int
+    steps: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.size} px, {self.blocks} blocks, batch {self.batch}"
+
+
+CASES = {"128": Case(128, 6, 1, 3), "256": Case(256, 9, 1, 1), "64": Case(64, 6, 8, 2)}
+
+
+def main(_: list[str]) -> None:
+    if _SIDE.value:
+        serve(_SIDE.value, CASES[_CASE.value])
+        return
+    rows = [measure(name, CASES[name]) for name in _CASES.value]
+    for row in rows:
+        print(json.dumps(row))
+    if _OUTPUT.value:
+        path = Path(_OUTPUT.value, "against_pytorch.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def measure(name: str, case: Case) -> dict[str, Any]:
+    """Lets the sides take turns on a case, and compares their medians."""
+    workers = {side: Worker(side, name) for side in SIDES}
+    seconds: dict[str, dict[str, list[float]]] = {side: {} for side in SIDES}
+    for number in range(_ROUNDS.value + 1):
+        for task in ("train", "infer", "convolve"):
+            for side, worker in workers.items():
+                if task == "convolve" and side != "ours":
+                    continue
+                took = worker.ask(task)
+                if number:  # Compilation and warming up are in the first round.
+                    seconds[side].setdefault(task, []).append(took)
+    median = {
+        side: {task: statistics.median(times) for task, times in tasks.items()}
+        for side, tasks in seconds.items()
+    }
+    about = {side: worker.finish() for side, worker in workers.items()}
+    row: dict[str, Any] = {"case": case.name, "threads": _THREADS.value, **asdict(case)}
+    for task in ("train", "infer"):
+        best = min(SIDES[1:], key=lambda side: median[side][task])
+        row[task] = {
+            "ours_images_per_second": case.batch / median["ours"][task],
+            "pytorch_images_per_second": case.batch / median[best][task],
+            "pytorch_layout": best,
+            "ratio": median[best][task] / median["ours"][task],
+            "ours_seconds": seconds["ours"][task],
+            "pytorch_seconds": seconds[best][task],
+        }
+    row["peak_memory_gib"] = {side: of["peak_gib"] for side, of in about.items()}
+    row["gflop"] = about["ours"]["gflop"]
+    rate = about["ours"]["gflop"] / median["ours"]["train"]
+    bare = about["ours"]["bare_gflop"] / median["ours"]["convolve"]
+    row["share_of_bare_convolution"] = rate / bare
+    row["bare_gflops"] = bare
+    return row
+
+
+class Worker:
+    """A side's process, which does what it is asked and says how long it took."""
+
+    def __init__(self, side: str, case: str) -> None:
+        threads = str(_THREADS.value)
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, f"--side={side}", f"--case={case}", f"--threads={threads}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": threads, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+
+    def ask(self, task: str) -> Any:
+        """Returns the answer to a task: seconds for each step, or facts about the process."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise RuntimeError("the worker has no pipes")
+        stdin.write(task + "\n")
+        stdin.flush()
+        return json.loads(stdout.readline())
+
+    def finish(self) -> dict[str, float]:
+        """Ends the process and returns what it says about itself."""
+        about = self.ask("about")
+        self._process.communicate()
+        return about
+
+
+def serve(side: str, case: Case) -> None:
+    """Answers tasks from standard input until it ends."""
+    tasks, facts = (ours if side == "ours" else pytorch)(case, side)
+    counts = {"train": case.steps, "infer": 10 * case.steps, "convolve": 30}
+    for line in sys.stdin:
+        task = line.strip()
+        if task == "about":
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            print(json.dumps({"peak_gib": peak, **facts()}), flush=True)
+            continue
+        start = time.perf_counter()
+        for _ in range(counts[task]):
+            tasks[task]()
+        print((time.perf_counter() - start) / counts[task], flush=True)
+
+
+Tasks = dict[str, Callable[[], object]]
+
+
+def ours(case: Case, _: str) -> tuple[Tasks, Callable[[], dict[str, float]]]:
+    """Prepares our step, our translation and the bare convolution."""
+    from cyclegan_tf.cli import import_tensorflow
+
+    import_tensorflow()
+    import tensorflow as tf
+
+    from cyclegan_tf.config import Config
+    from cyclegan_tf.serving.translation import frozen
+    from cyclegan_tf.training.assembly import build_model
+    from cyclegan_tf.training.loop import distributed_step
+
+    tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
+    tf.config.threading.set_inter_op_parallelism_threads(_THREADS.value)
+    options = {"generator": f"resnet_{case.blocks}", "load_size": case.size}
+    config = Config().replace({**options, "crop_size": case.size, "batch_size": case.batch})
+    model = build_model(config.validate(), steps_per_epoch=1000)
+    step = distributed_step(tf.distribute.get_strategy(), model.train_step)
+    rng = np.random.default_rng(0)
+    shape = (case.batch, case.size, case.size, 3)
+    a, b = (tf.constant(rng.uniform(-1, 1, shape), tf.float32) for _ in range(2))
+    translate = frozen(model.generator_ab)
+    side = case.size // 4
+    x = tf.random.normal((case.batch, side + 2, side + 2, 256))
+    kernel = tf.random.normal((3, 3, 256, 256))
+
+    @tf.function
+    def convolve() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            y = tf.nn.conv2d(x, kernel, 1, "VALID")
+        return [y, *tape.gradient(y, [x, kernel], y)]
+
+    def facts() -> dict[str, float]:
+        bare = 3 * 2 * 9 * 256 * 256 * side * side * case.batch / 1e9
+        return {"gflop": gflop(model, case), "bare_gflop": bare}
+
+    return {
+        "train": lambda: {name: float(value) for name, value in step((a, b)).items()},
+        "infer": lambda: translate(a).numpy(),
+        "convolve": lambda: [value.numpy() for value in convolve()],
+    }, facts
+
+
+def gflop(model: Any, case: Case) -> float:
+    """Counts what the convolutions of a step have to do, two operations for each multiplication.
+
+    A generator runs six times in a step, a discriminator twice for the generators and four times
+    for itself; gradients take twice a pass, or once where they only pass through.
+    """
+    import tensorflow as tf
+
+    spec = tf.TensorSpec((case.batch, case.size, case.size, 3))
+    total = 0
+    for network, times in ((model.generator_ab, 6 * 3), (model.discriminator_a, 2 * 2 + 4 * 3)):
+        graph = tf.function(network).get_concrete_function(spec).graph
+        for operation in graph.get_operations():
+            # A transposed convolution is the gradient of one that has its output as input.
+            place = {"Conv2D": operation.outputs, "Conv2DBackpropInput": operation.inputs[2:]}
+            if operation.type in place:
+                painted = place[operation.type][0].shape[:3].num_elements()
+                total += times * 2 * painted * operation.inputs[1].shape.num_elements()
+    return total / 1e9
+
+
+def pytorch(case: Case, layout: str) -> tuple[Tasks, Callable[[], dict[str, float]]]:
+    """Prepares the reference's step and inference."""
+    import torch
+
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    import pytorch_reference as reference
+
+    torch.set_num_threads(_THREADS.value)
+    memory = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[layout]
+    networks = [reference.ResnetGenerator(case.blocks) for _ in range(2)]
+    networks += [reference.PatchDiscriminator() for _ in range(2)]
+    model = reference.CycleGAN(*networks).to(memory_format=memory)
+    a, b = (
+        torch.rand(case.batch, 3, case.size, case.size).mul(2).sub(1).to(memory_format=memory)
+        for _ in range(2)
+    )
+
+    def infer() -> None:
+        with torch.inference_mode():
+            model.generator_ab(a)
+
+    return {"train": lambda: model.step(a, b), "infer": infer}, dict
+
+
+if __name__ == "__main__":
+    app.run(main)

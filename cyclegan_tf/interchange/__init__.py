@@ -1,0 +1,1 @@
+"""Checkpoints of the authors' PyTorch code: what their files and keys mean, read and written."""

@@ -1,0 +1,188 @@
+"""The networks that both codes have: recognized by keys and shapes, and where each layer lies."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cyclegan_tf.config import UserError
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A generator of the authors' code.
+
+    Attributes:
+        name: `resnet_N` or `unet_N`, as for `models.generators.generator`.
+        in_channels: Channels of the input domain.
+        out_channels: Channels of the output domain.
+        filters: Channels of the first layer.
+        norm: `instance`, `batch` or `none`.
+        dropout: Whether it has dropout; None where keys do not tell, in a U-Net.
+    """
+
+    name: str
+    in_channels: int
+    out_channels: int
+    filters: int
+    norm: str
+    dropout: bool | None
+
+    def __str__(self) -> str:
+        return f"{self.name} generator of {self.filters} filters with {self.norm} norm"
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where the authors' code has each of our convolutions; a norm lies one place further."""
+        kind, number = self.name.split("_")
+        if kind == "unet":
+            return _unet_places(levels=int(number).bit_length() - 1)
+        return _resnet_places(int(number), bool(self.dropout))
+
+    @property
+    def options(self) -> list[str]:
+        """With which the authors' code builds it; it has names for 6 and 9 blocks, 128 and 256."""
+        name = f"{self.name}blocks" if self.name.startswith("resnet") else self.name
+        channels = (f"--input_nc={self.in_channels}", f"--output_nc={self.out_channels}")
+        dropout = [] if self.dropout else ["--no_dropout"]
+        return [
+            f"--netG={name}",
+            f"--ngf={self.filters}",
+            f"--norm={self.norm}",
+            *channels,
+            *dropout,
+        ]
+
+
+@dataclass(frozen=True)
+class Discriminator:
+    """A discriminator of the authors' code.
+
+    Attributes:
+        name: `patch` or `pixel`.
+        layers: Of stride 2, which only `patch` has.
+        channels: Channels of the judged domain.
+        filters: Channels of the first layer.
+        norm: `instance`, `batch` or `none`.
+    """
+
+    name: str
+    layers: int
+    channels: int
+    filters: int
+    norm: str
+
+    def __str__(self) -> str:
+        return f"{self.name} discriminator of {self.filters} filters with {self.norm} norm"
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where the authors' code has each of our convolutions; a norm lies one place further."""
+        if self.name == "pixel":
+            return {"layer_1": "net.0", "layer_2": "net.2", "scores": "net.5"}
+        later = [*(f"layer_{layer}" for layer in range(2, self.layers + 2)), "scores"]
+        # Convolution, norm and activation take three places, but the first layer has no norm.
+        return {"layer_1": "model.0"} | {name: f"model.{2 + 3 * i}" for i, name in enumerate(later)}
+
+    @property
+    def options(self) -> list[str]:
+        """With which the authors' code builds it."""
+        layers = ["--netD=n_layers", f"--n_layers_D={self.layers}"]
+        name = ["--netD=pixel"] if self.name == "pixel" else layers
+        return [*name, f"--ndf={self.filters}"]
+
+
+def recognize(shapes: Shapes, source: str) -> Generator | Discriminator:
+    """Tells which network a `state_dict` belongs to; whether it fits exactly is left open.
+
+    Args:
+        shapes: The tensors' shapes by key, without what is ignored.
+        source: What errors call it.
+
+    Raises:
+        UserError: If it is none of the authors' networks.
+    """
+    for first, describe in (
+        ("model.model.0.weight", _unet),
+        ("net.0.weight", _pixel),
+        ("model.0.weight", _patch),
+        ("model.1.weight", _resnet),
+    ):
+        if first in shapes:
+            return describe(shapes, source)
+    raise UserError(
+        f"{source} is none of the networks of the PyTorch code for CycleGAN and pix2pix: its keys "
+        f"are {', '.join(list(shapes)[:3])}, ..."
+    )
+
+
+def _resnet(shapes: Shapes, source: str) -> Generator:
+    blocks = {key.split(".")[1] for key in shapes if ".conv_block." in key}
+    dropout = any(".conv_block.6." in k and len(shape) == 4 for k, shape in shapes.items())
+    filters, in_channels = _kernel(shapes, "model.1", source)
+    head = _resnet_places(len(blocks), dropout)["head"]
+    out_channels, _ = _kernel(shapes, head, source)
+    norm = _norm(shapes, "model.1")
+    return Generator(f"resnet_{len(blocks)}", in_channels, out_channels, filters, norm, dropout)
+
+
+def _unet(shapes: Shapes, source: str) -> Generator:
+    inner = re.compile(r"model\.model\.1(\.model\.3)*\.model\.1\.weight")
+    levels = 1 + sum(bool(inner.fullmatch(key)) for key in shapes)
+    filters, in_channels = _kernel(shapes, "model.model.0", source)
+    _, out_channels = _kernel(shapes, "model.model.3", source)
+    norm = _norm(shapes, "model.model.0")
+    return Generator(f"unet_{2**levels}", in_channels, out_channels, filters, norm, None)
+
+
+def _patch(shapes: Shapes, source: str) -> Discriminator:
+    layers = sum(len(shape) == 4 for shape in shapes.values()) - 2
+    filters, channels = _kernel(shapes, "model.0", source)
+    return Discriminator("patch", layers, channels, filters, _norm(shapes, "model.2"))
+
+
+def _pixel(shapes: Shapes, source: str) -> Discriminator:
+    filters, channels = _kernel(shapes, "net.0", source)
+    return Discriminator("pixel", 0, channels, filters, _norm(shapes, "net.2"))
+
+
+def _kernel(shapes: Shapes, place: str, source: str) -> tuple[int, int]:
+    """Returns the first two sides of a kernel."""
+    shape = shapes.get(f"{place}.weight", ())
+    if len(shape) != 4:
+        raise UserError(
+            f"{source} has no convolution {place}.weight: it is no whole network of the PyTorch "
+            "code for CycleGAN and pix2pix"
+        )
+    return shape[0], shape[1]
+
+
+def _norm(shapes: Shapes, place: str) -> str:
+    """Tells the norm, by a convolution that has a bias exactly with instance norm."""
+    if any(len(shape) == 1 and key.endswith(".weight") for key, shape in shapes.items()):
+        return "batch"
+    return "instance" if f"{place}.bias" in shapes else "none"
+
+
+def _resnet_places(blocks: int, dropout: bool) -> dict[str, str]:
+    after = 10 + blocks
+    numbers = {"stem": 1, "down_1": 4, "down_2": 7}
+    numbers |= {"up_1": after, "up_2": after + 3, "head": after + 7}
+    places = {name: f"model.{number}" for name, number in numbers.items()}
+    for block in range(1, blocks + 1):
+        inside = f"model.{9 + block}.conv_block"
+        places[f"block_{block}_1"] = f"{inside}.1"
+        places[f"block_{block}_2"] = f"{inside}.{6 if dropout else 5}"
+    return places
+
+
+def _unet_places(levels: int) -> dict[str, str]:
+    places = {"down_1": "model.model.0", "up_1": "model.model.3"}
+    inside = "model.model.1.model"
+    for level in range(2, levels + 1):
+        places[f"down_{level}"] = f"{inside}.1"
+        # A norm and the next level lie between, except in the innermost one.
+        places[f"up_{level}"] = f"{inside}.{5 if level < levels else 3}"
+        inside += ".3.model"
+    return places

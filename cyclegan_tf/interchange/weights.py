@@ -1,0 +1,122 @@
+"""Weights from the authors' names and order of axes to ours, and back, without loss."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from cyclegan_tf.config import UserError
+from cyclegan_tf.interchange.architecture import Discriminator, Generator
+
+_PARAMETERS = {
+    "kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+_BATCHES = "num_batches_tracked"
+# PyTorch has (out, in, height, width), and (in, out, height, width) where it is transposed;
+# Keras has these two backwards in both.
+_TO_KERAS, _TO_PYTORCH = (2, 3, 1, 0), (3, 2, 0, 1)
+
+
+def without_leftovers(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Leaves out what no network reads.
+
+    That is the count of batches, and, in files of old versions, the running statistics of
+    instance norms, which have no weight beside them.
+
+    Args:
+        tensors: By key.
+    """
+    statistics = (".running_mean", ".running_var")
+    return {
+        key: tensor
+        for key, tensor in tensors.items()
+        if not key.endswith(f".{_BATCHES}")
+        and not (key.endswith(statistics) and f"{key.rpartition('.')[0]}.weight" not in tensors)
+    }
+
+
+def assign(
+    state: Mapping[str, tf.Variable],
+    architecture: Generator | Discriminator,
+    tensors: Mapping[str, np.ndarray],
+    source: str,
+) -> None:
+    """Gives a network of ours the weights of one of the authors'.
+
+    Args:
+        state: From `compat.network_state`.
+        architecture: Of both.
+        tensors: By key, without leftovers.
+        source: What errors call them.
+
+    Raises:
+        UserError: If a tensor is missing, too many, of another shape or not finite.
+    """
+    keys = _keys(state, architecture)
+    shapes = {keys[name]: _to_pytorch(state[name]).shape for name in keys}
+    if problems := _problems(shapes, {key: tensor.shape for key, tensor in tensors.items()}):
+        raise UserError(f"{source} is no {architecture}: {'; '.join(problems)}")
+    for name, key in keys.items():
+        value = tensors[key]
+        if not np.isfinite(value).all():
+            raise UserError(f"{source}: {key} holds numbers that are not finite")
+        state[name].assign(value.transpose(_TO_KERAS) if value.ndim == 4 else value)
+
+
+def to_official(
+    state: Mapping[str, tf.Variable], architecture: Generator | Discriminator, batches: int
+) -> dict[str, np.ndarray]:
+    """Returns everything that the authors' network of an architecture has.
+
+    Args:
+        state: From `compat.network_state`.
+        architecture: Of both.
+        batches: How many a batch norm has been trained on.
+    """
+    tensors = {}
+    for name, key in _keys(state, architecture).items():
+        tensors[key] = np.ascontiguousarray(_to_pytorch(state[name]))
+        if key.endswith("running_var"):
+            tensors[key.replace("running_var", _BATCHES)] = np.array(batches, np.int64)
+    return tensors
+
+
+def _to_pytorch(variable: tf.Variable) -> np.ndarray:
+    value = variable.numpy()
+    return value.transpose(_TO_PYTORCH) if value.ndim == 4 else value
+
+
+def _keys(
+    state: Mapping[str, tf.Variable], architecture: Generator | Discriminator
+) -> dict[str, str]:
+    """Returns the authors' key for each of our names but those that only we have."""
+    keys, places = {}, architecture.places
+    for name in state:
+        layer, variable = name.split("/")
+        if variable in _PARAMETERS:
+            part, kind = layer.rsplit("_", 1)
+            outer, number = places[part].rsplit(".", 1)
+            place = int(number) + (kind == "norm")
+            keys[name] = f"{outer}.{place}.{_PARAMETERS[variable]}"
+    return keys
+
+
+def _problems(
+    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
+) -> list[str]:
+    problems = []
+    for what, keys in (
+        ("it lacks", [key for key in expected if key not in found]),
+        ("it should not have", [key for key in found if key not in expected]),
+    ):
+        if keys:
+            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+            problems.append(f"{what} {', '.join(keys[:3])}{more}")
+    wrong = [key for key in expected if key in found and expected[key] != found[key]]
+    problems += [f"{key} is {found[key]}, not {expected[key]}" for key in wrong[:1]]
+    return problems

@@ -1,0 +1,104 @@
+"""Training without a discriminator: every output is compared with its target, pixel by pixel."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cyclegan_tf.models import randomness
+from cyclegan_tf.models.autoencoders import label_maps
+from cyclegan_tf.models.losses import l1_loss, l2_loss
+from cyclegan_tf.models.translator import Losses, Translator, together
+
+
+class Autoencoder(Translator):
+    """Learns from pairs by the distance between pixels alone.
+
+    What it does depends on the targets: pictures themselves (reconstruction, denoising), their
+    partners in another domain (translation) or class numbers (segmentation).
+
+    Train it with `compile` and `fit` on batches of pairs `(inputs, targets)`, or call `train_step`
+    yourself inside `tf.distribute.Strategy.run`.
+
+    Args:
+        generator_ab: Float pictures, `(batch, height, width, channels)` in [-1, 1], to pictures,
+            or with `cross_entropy` to logits of classes.
+        loss: `l1`, `l2` or `cross_entropy`, see `PIXEL_LOSSES`.
+        noise: Standard deviation of the normal noise added to inputs in training, for pictures
+            in [-1, 1]. Noisy inputs are not clipped: that would draw the mean towards grey.
+        **kwargs: Averages, recomputation and seed, see `Translator`.
+
+    Raises:
+        ValueError: If the loss is unknown.
+
+    Reference:
+        Hinton and Salakhutdinov, https://doi.org/10.1126/science.1127647; noise: Vincent et al.,
+        https://www.jmlr.org/papers/v11/vincent10a.html
+    """
+
+    def __init__(
+        self, generator_ab: keras.Model, loss: str = "l2", noise: float = 0.0, **kwargs: Any
+    ) -> None:
+        super().__init__({"generator_ab": generator_ab}, **kwargs)
+        if loss not in PIXEL_LOSSES:
+            raise ValueError(f"`loss` should be one of {', '.join(PIXEL_LOSSES)}. Received: {loss}")
+        self.pixel_loss = PIXEL_LOSSES[loss]
+        self.noise = noise
+
+    @property
+    def translators(self) -> dict[str, keras.Model]:
+        networks = super().translators
+        if self.pixel_loss is not cross_entropy_loss:
+            return networks
+        return {direction: label_maps(network) for direction, network in networks.items()}
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Reconstructs or translates pictures, or gives logits of their pixels' classes."""
+        return self.generator_ab(inputs, training=training)
+
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Losses:
+        """Updates the network on one batch.
+
+        Args:
+            data: This replica's part of `(inputs, targets)`: float32
+                `(batch, height, width, channels)` in [-1, 1] both; with `cross_entropy`, targets
+                are class numbers of any dtype, `(batch, height, width, 1)`.
+
+        Returns:
+            Scalars by name: `generator_loss`, the mean over the global batch, and the norm of the
+            gradients (the mean over replicas of each one's own).
+        """
+        inputs, targets = data
+        with tf.GradientTape() as tape:
+            (outputs,) = together(self.generator_ab, self.noisy(inputs), remat=self.remat)
+            losses = {"generator_loss": self.pixel_loss(outputs, targets)}
+            objective = self._differentiable(losses["generator_loss"])
+        self._apply(self._update("generator", tape, objective, losses))
+        return self._finish(losses)
+
+    def noisy(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Adds this step's noise to this replica's part of the global batch, float32."""
+        if not self.noise:
+            return inputs
+        normal, shape = tf.random.stateless_normal, tf.shape(inputs)
+        return inputs + self.noise * randomness.draw(
+            normal, shape, self._seed_of("noise"), self.step
+        )
+
+
+def cross_entropy_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Computes the mean negative logarithm of the probability given to the true class.
+
+    Args:
+        logits: Float `(batch, height, width, classes)`.
+        labels: Class numbers from 0, any dtype, `(batch, height, width, 1)`.
+
+    Returns:
+        A scalar of the logits' dtype. A number that is no class makes it NaN or raises
+        `tf.errors.InvalidArgumentError`, depending on the device.
+    """
+    numbers = tf.cast(tf.squeeze(labels, -1), tf.int32)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(numbers, logits))
+
+
+PIXEL_LOSSES = {"l1": l1_loss, "l2": l2_loss, "cross_entropy": cross_entropy_loss}

@@ -1,0 +1,178 @@
+"""Convolutions with PyTorch's paddings, in a form that CPUs compute fast.
+
+The results are TensorFlow's up to rounding. On two counts its own kernels fall behind what a CPU
+can do: the gradient of a kernel is at heart a matrix product for each of the kernel's places, and
+as such comes in half the time; and a single picture is convolved by a slower method than two, but
+its halves are two. docs/benchmarks.md has the figures. On a GPU, everything is left to cuDNN.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+# Products of fewer channels than this are too thin to pay.
+_CHANNELS = 64
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class Conv2D(keras.layers.Conv2D):
+    """A convolution whose zero padding is the same number of pixels on all four sides.
+
+    TensorFlow's `same` pads a strided convolution more on the far side, which shifts the picture.
+
+    Args:
+        filters: Channels out.
+        kernel_size: In pixels.
+        strides: In pixels.
+        zeros: Pixels of padding on each side.
+        **kwargs: Bias, initializers, name and dtype, as for `keras.layers.Conv2D`.
+
+    Raises:
+        ValueError: If `padding` is given.
+
+    Input: Float `(batch, height, width, channels)`.
+    Output: `(batch, rows, columns, filters)` where `rows` is
+        `(height + 2 * zeros - kernel_size) // strides + 1`.
+    """
+
+    def __init__(
+        self, filters: int, kernel_size: Any, strides: Any = 1, zeros: int = 0, **kwargs: Any
+    ) -> None:
+        super().__init__(filters, kernel_size, strides, **kwargs)
+        if self.padding != "valid":
+            raise ValueError(f"`zeros` says how to pad. Received: padding={self.padding}")
+        self.zeros = zeros
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return self._convolved(inputs, tf.convert_to_tensor(self.kernel))
+
+    def _convolved(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        outputs = convolve(inputs, kernel, self.strides[0], self.zeros)
+        return (
+            tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias)) if self.use_bias else outputs
+        )
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, height, width, channels = input_shape
+        sides = (None if side is None else side + 2 * self.zeros for side in (height, width))
+        return super().compute_output_shape((batch, *sides, channels))
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"zeros": self.zeros}
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class DoublingConv2D(keras.layers.Conv2DTranspose):
+    """A transposed convolution of stride 2 that doubles height and width, as PyTorch pads it.
+
+    PyTorch's padding 1 cuts the full result: for a kernel of 3 (with output padding 1) its first
+    row and column, for one of 4 also its last. TensorFlow's `same` agrees for 4 only.
+
+    Args:
+        filters: Channels out.
+        kernel_size: 3 or 4.
+        **kwargs: Bias, initializers, name and dtype, as for `keras.layers.Conv2DTranspose`.
+
+    Input: Float `(batch, height, width, channels)`.
+    Output: `(batch, 2 * height, 2 * width, filters)`.
+    """
+
+    def __init__(self, filters: int, kernel_size: Any, **kwargs: Any) -> None:
+        super().__init__(filters, kernel_size, **(kwargs | {"strides": 2, "padding": "same"}))
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        batch, height, width, _ = tf.unstack(tf.shape(inputs))
+        cut = [1, self.kernel_size[0] - 3]
+        outputs = tf.nn.conv2d_transpose(
+            inputs,
+            tf.convert_to_tensor(self.kernel),
+            tf.stack([batch, 2 * height, 2 * width, self.filters]),
+            2,
+            padding=[[0, 0], cut, cut, [0, 0]],
+        )
+        outputs = tf.ensure_shape(outputs, self.compute_output_shape(inputs.shape))
+        return (
+            tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias)) if self.use_bias else outputs
+        )
+
+
+def convolve(images: tf.Tensor, kernel: tf.Tensor, stride: int = 1, zeros: int = 0) -> tf.Tensor:
+    """Convolves pictures.
+
+    Args:
+        images: Float `(batch, height, width, channels)`.
+        kernel: `(rows, columns, channels, channels out)`, of the same dtype.
+        stride: In pixels.
+        zeros: Pixels of padding on each side.
+
+    Returns:
+        Float `(batch, height out, width out, channels out)`.
+    """
+    if _has_gpu() or stride > 1:
+        sides = [zeros, zeros]
+        return tf.nn.conv2d(images, kernel, stride, [[0, 0], sides, sides, [0, 0]])
+    if zeros:
+        images = tf.pad(images, [[0, 0], [zeros, zeros], [zeros, zeros], [0, 0]])
+    return (
+        _by_products(images, kernel)
+        if min(kernel.shape[2:]) >= _CHANNELS
+        else _in_halves(images, kernel)
+    )
+
+
+def _in_halves(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Convolves with stride 1; a single picture as its upper and its lower half."""
+    batch, height, width, _ = images.shape
+    rows, columns, _, channels = kernel.shape
+    if batch != 1 or None in (height, width) or (height - rows) % 2 == 0:
+        return tf.nn.conv2d(images, kernel, 1, "VALID")
+    half = (height - rows + 1) // 2
+    halves = tf.concat([images[:, : half + rows - 1], images[:, half:]], 0)
+    return tf.reshape(
+        tf.nn.conv2d(halves, kernel, 1, "VALID"), [1, 2 * half, width - columns + 1, channels]
+    )
+
+
+@tf.custom_gradient
+def _by_products(images: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    """Convolves with stride 1; the kernel's gradient is computed by `kernel_gradient`."""
+
+    def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        of_images = tf.nn.conv2d_transpose(upstream, kernel, tf.shape(images), 1, "VALID")
+        return of_images, kernel_gradient(images, upstream, kernel.shape[:2])
+
+    return _in_halves(images, kernel), gradients
+
+
+def kernel_gradient(images: tf.Tensor, upstream: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Computes the gradient of a kernel of stride 1 as a matrix product for each of its places.
+
+    With the upstream gradient laid out in rows as long as the pictures', the pixels that a place
+    of the kernel touches are one run of the picture's, so that nothing has to be copied.
+
+    Args:
+        images: What was convolved, float `(batch, height, width, channels)`.
+        upstream: The gradient of the result, float
+            `(batch, height - rows + 1, width - columns + 1, channels out)`.
+        size: Rows and columns of the kernel.
+
+    Returns:
+        Float `(rows, columns, channels, channels out)`.
+    """
+    rows, columns = size
+    width, channels = tf.shape(images)[2], images.shape[-1]
+    spread = tf.pad(upstream, [[0, 0], [0, rows - 1], [0, columns - 1], [0, 0]])
+    pixels = tf.reshape(images, [-1, channels])
+    run = tf.shape(pixels)[0] - (rows - 1) * width - (columns - 1)
+    of_result = tf.reshape(spread, [-1, upstream.shape[-1]])[:run]
+    products = [
+        tf.matmul(pixels[i * width + j :][:run], of_result, transpose_a=True)
+        for i in range(rows)
+        for j in range(columns)
+    ]
+    return tf.reshape(tf.stack(products), [rows, columns, channels, upstream.shape[-1]])
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))

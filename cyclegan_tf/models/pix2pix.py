@@ -1,0 +1,107 @@
+"""pix2pix: one generator that learns from pairs, and a discriminator that judges pairs."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cyclegan_tf.models.losses import adversarial_loss, l1_loss
+from cyclegan_tf.models.translator import AdversarialTranslator, Losses, together
+
+
+class Pix2Pix(AdversarialTranslator):
+    """Learns to translate pictures of domain A into their partners in B.
+
+    Train it with `compile` and `fit` on batches of pairs `(real_a, real_b)`, or call `train_step`
+    yourself inside `tf.distribute.Strategy.run`.
+
+    Args:
+        generator_ab: Float pictures of A, `(batch, height, width, channels)` in [-1, 1], to
+            pictures of B.
+        discriminator: A picture of A and one of B, joined in the channels, to scores of any
+            shape.
+        gan_mode: `vanilla`, `lsgan`, `wgangp` or `hinge`, see `losses`.
+        lambda_gradient_penalty: Weight of the gradient penalty, which `wgangp` adds.
+        lambda_l1: Weight of |G(a) - b|.
+        **kwargs: Averages, recomputation and seed, see `Translator`.
+
+    Reference:
+        Isola et al., https://arxiv.org/abs/1611.07004
+    """
+
+    def __init__(
+        self,
+        generator_ab: keras.Model,
+        discriminator: keras.Model,
+        gan_mode: str = "vanilla",
+        lambda_gradient_penalty: float = 10.0,
+        lambda_l1: float = 100.0,
+        **kwargs: Any,
+    ) -> None:
+        networks = {"generator_ab": generator_ab, "discriminator": discriminator}
+        super().__init__(networks, gan_mode, lambda_gradient_penalty, **kwargs)
+        self.lambda_l1 = lambda_l1
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Translates pictures of A."""
+        return self.generator_ab(inputs, training=training)
+
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Losses:
+        """Updates the discriminator, then the generator against it, on one batch.
+
+        Args:
+            data: This replica's part of the pairs `(real_a, real_b)`, each float32
+                `(batch, height, width, channels)` in [-1, 1].
+
+        Returns:
+            Scalars by name: the weighted loss terms, as means over the global batch, and the
+            norms of the gradients (the mean over replicas of each one's own).
+        """
+        real_a, real_b = data
+        with tf.GradientTape() as tape:
+            (fake_b,) = together(self.generator_ab, real_a, remat=self.remat)
+            with tf.GradientTape() as judging:
+                losses = self.discriminator_losses(real_a, real_b, fake_b)
+                objective = self._differentiable(tf.add_n(list(losses.values())))
+            with tape.stop_recording():
+                self._apply(self._update("discriminator", judging, objective, losses))
+            terms = self.generator_losses(real_a, real_b, fake_b)
+            objective = self._differentiable(terms["generator_loss"])
+        losses = terms | losses
+        self._apply(self._update("generator", tape, objective, losses))
+        return self._finish(losses)
+
+    def generator_losses(self, real_a: tf.Tensor, real_b: tf.Tensor, fake_b: tf.Tensor) -> Losses:
+        """Computes what the generator minimizes.
+
+        Args:
+            real_a: Float32 `(batch, height, width, channels)` in [-1, 1].
+            real_b: Its partner.
+            fake_b: The generator's picture for `real_a`.
+
+        Returns:
+            `adversarial_loss`, `l1_loss` (weighted) and their sum, `generator_loss`.
+        """
+        scores = self.discriminator(tf.concat([real_a, fake_b], -1), training=True)
+        losses = {
+            "adversarial_loss": adversarial_loss(scores, self.gan_mode),
+            "l1_loss": self.lambda_l1 * l1_loss(fake_b, real_b),
+        }
+        return losses | {"generator_loss": tf.add_n(list(losses.values()))}
+
+    def discriminator_losses(
+        self, real_a: tf.Tensor, real_b: tf.Tensor, fake_b: tf.Tensor
+    ) -> Losses:
+        """Computes what the discriminator minimizes.
+
+        Args:
+            real_a: Float32 `(batch, height, width, channels)` in [-1, 1].
+            real_b: Its partner.
+            fake_b: The generator's picture for `real_a`, taken as a constant.
+
+        Returns:
+            `discriminator_loss`; with `wgangp` also the weighted `gradient_penalty`.
+        """
+        return self._judgement(
+            "discriminator", tf.concat([real_a, real_b], -1), tf.concat([real_a, fake_b], -1)
+        )
