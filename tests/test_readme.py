@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import evaluate, train, translate
+from cyclegan_tf import convert, evaluate, train, translate
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = {"train": train.main, "translate": translate.main, "evaluate": evaluate.main}
+COMMANDS = {
+    "train": train.main,
+    "translate": translate.main,
+    "evaluate": evaluate.main,
+    "convert": convert.main,
+}
 TINY = [
     "--generator=resnet_1",
     "--filters=3",
@@ -29,12 +34,30 @@ def test_commands_run_in_their_order(
     shutil.copytree(picture_folders, tmp_path / "photos")
     shutil.copytree(picture_folders / "testA", tmp_path / "more_photos")
     monkeypatch.chdir(tmp_path)
+    pytest.importorskip("torch", reason="converting needs the extra torch")
+    pytorch_files(tmp_path / "checkpoints/horse2zebra")
     lines = re.findall(r"^    python -m cyclegan_tf\.(\w+) (.+)$", README, re.MULTILINE)
-    assert [name for name, _ in lines] == ["train", "translate", "evaluate"]
+    assert [name for name, _ in lines] == [
+        *("train", "translate", "evaluate", "convert", "convert")
+    ]
     for name, flags in lines:
         small = TINY if name == "train" else []
         assert COMMANDS[name]([name, *flags.split(), *small]) == 0
     assert len(list((tmp_path / "translated").iterdir())) == 3
+    assert len(list((tmp_path / "checkpoints/back").iterdir())) == 4
+
+
+def pytorch_files(folder: Path) -> None:
+    """What the official code would leave behind, from small networks."""
+    import pytorch_reference
+    import torch
+
+    folder.mkdir(parents=True)
+    for letter in "AB":
+        generator = pytorch_reference.ResnetGenerator(1, filters=2)
+        torch.save(generator.state_dict(), folder / f"latest_net_G_{letter}.pth")
+        discriminator = pytorch_reference.PatchDiscriminator(1, filters=2)
+        torch.save(discriminator.state_dict(), folder / f"latest_net_D_{letter}.pth")
 
 
 def test_the_library_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +78,12 @@ def test_make_targets_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/data.md"]
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
+    ],
 )
 def test_links_and_named_files_exist(page: str) -> None:
     text = (ROOT / page).read_text()

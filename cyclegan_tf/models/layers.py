@@ -88,6 +88,12 @@ class RequireMultiple(keras.layers.Layer):
         return super().get_config() | {"multiple": self.multiple}
 
 
+def size_multiple(network: keras.Model) -> int:
+    """Returns what height and width of a network's pictures have to be multiples of."""
+    needs = [layer.multiple for layer in network.layers if isinstance(layer, RequireMultiple)]
+    return max(needs, default=1)
+
+
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class Blend(keras.layers.Layer):
     """Lays new content over a picture, as far as a mask says.

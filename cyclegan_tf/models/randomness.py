@@ -24,12 +24,14 @@ def draw(
         float32 of `shape`.
     """
     replica = tf.distribute.get_replica_context()
+    # There is none where a network is built under a strategy.
+    replicas = 1 if replica is None else replica.num_replicas_in_sync
     local = shape[0]
-    whole = tf.concat([[local * replica.num_replicas_in_sync], shape[1:]], 0)
+    whole = tf.concat([[local * replicas], shape[1:]], 0)
     numbers = distribution(
         whole, seed=tf.stack([tf.cast(seed, tf.int64), tf.cast(count, tf.int64)])
     )
-    if replica.num_replicas_in_sync == 1:
+    if replicas == 1:
         return numbers
     first = local * tf.cast(replica.replica_id_in_sync_group, tf.int32)
     return numbers[first : first + local]

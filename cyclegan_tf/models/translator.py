@@ -254,13 +254,17 @@ def together(network: keras.Model, *batches: tf.Tensor, remat: bool = False) -> 
     Returns:
         An output for each batch.
     """
-    run = tf.recompute_grad(network) if remat else network
+
+    def run(batch: tf.Tensor) -> tf.Tensor:
+        return network(batch, training=True)
+
+    # A graph can recompute functions of tensors alone.
+    run = tf.recompute_grad(run) if remat else run
     apart = any(isinstance(x, (keras.layers.BatchNormalization, Dropout)) for x in network.layers)
     shapes = {tuple(batch.shape[1:]) for batch in batches}
     if apart or len(shapes) > 1 or None in shapes.pop():
-        return [run(batch, training=True) for batch in batches]
-    joined = run(tf.concat(batches, 0), training=True)
-    return tf.split(joined, [tf.shape(batch)[0] for batch in batches])
+        return [run(batch) for batch in batches]
+    return tf.split(run(tf.concat(batches, 0)), [tf.shape(batch)[0] for batch in batches])
 
 
 def _average(name: str) -> str:

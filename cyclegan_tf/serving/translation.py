@@ -21,6 +21,7 @@ from cyclegan_tf.images import (
     to_uint8,
     write_image,
 )
+from cyclegan_tf.models.layers import size_multiple
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def translator(generator: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     Returns:
         A function from uint8 `(height, width, channels)` to uint8 of the same size.
     """
-    multiple = generator.get_layer("size").multiple
+    multiple = size_multiple(generator)
     translate = frozen(generator)
 
     @tf.function(reduce_retracing=True)

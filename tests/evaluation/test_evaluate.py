@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.evaluation.evaluate import GALLERY_ROWS, changed_ratio, evaluate, table
+from cyclegan_tf.evaluation.labels import coloured
 
 
 def plain(red, green, blue):
@@ -28,7 +29,11 @@ def domains(count):
 
 def run(count, generator=swapped, aligned=True):
     a, b = domains(count)
-    return evaluate(iter(a), iter(b), generator, generator, aligned, progress=False)
+    return evaluate(iter(a), iter(b), both(generator, generator), aligned, progress=False)
+
+
+def both(generator_ab, generator_ba):
+    return {"a2b": generator_ab, "b2a": generator_ba}
 
 
 def shows(gallery, colour):
@@ -58,7 +63,7 @@ def test_each_direction_goes_through_its_own_generators():
     def brighter(image):
         return image + 50 / 127.5
 
-    figures = evaluate(a, b, brighter, unchanged, aligned=True, progress=False).figures
+    figures = evaluate(a, b, both(brighter, unchanged), aligned=True, progress=False).figures
     assert figures["a2b"]["translation"]["mae"] == pytest.approx(50.0)
     assert figures["b2a"]["translation"]["mae"] == 0.0
     # Both cycles go through both generators.
@@ -86,7 +91,7 @@ def test_the_gallery_shows_truth_and_cycle_beside_the_translation():
     def greener(image):
         return image + tf.constant([0.0, 100 / 127.5, 0.0])
 
-    gallery = evaluate(a, b, greener, greener, aligned=True, progress=False).gallery
+    gallery = evaluate(a, b, both(greener, greener), aligned=True, progress=False).gallery
     expected = [
         (200, 0, 20),
         (200, 100, 20),
@@ -95,15 +100,43 @@ def test_the_gallery_shows_truth_and_cycle_beside_the_translation():
     ]  # real, fake, true, cycled
     expected += [(20, 100, 200), (20, 200, 200)]
     assert all(shows(gallery, colour) for colour in expected)
-    without = evaluate(a, b, greener, greener, aligned=False, progress=False).gallery
+    without = evaluate(a, b, both(greener, greener), aligned=False, progress=False).gallery
     assert without.shape[0] == gallery.shape[0] and without.shape[1] < gallery.shape[1]
 
 
 def test_domains_of_unequal_size_share_the_rows_they_both_have():
     a, b = domains(4)
-    evaluation = evaluate(a, b[:2], swapped, swapped, aligned=False, progress=False)
+    evaluation = evaluate(a, b[:2], both(swapped, swapped), aligned=False, progress=False)
     assert (evaluation.figures["a2b"]["pictures"], evaluation.figures["b2a"]["pictures"]) == (4, 2)
     assert shows(evaluation.gallery, (200, 10, 20)) and not shows(evaluation.gallery, (200, 20, 20))
+
+
+def test_one_direction_alone_has_no_cycle():
+    a, b = domains(2)
+    evaluation = evaluate(a, b, {"a2b": swapped}, aligned=True, progress=False)
+    assert set(evaluation.figures) == {"a2b"}
+    assert set(evaluation.figures["a2b"]) == {"pictures", "translation", "unchanged_input"}
+    assert evaluation.figures["a2b"]["translation"]["mae"] == 0.0
+    assert "cycle" not in table(evaluation.figures).replace("cycle/255", "")
+
+
+def test_label_maps_are_compared_by_class_and_shown_in_colour():
+    a = [plain(9, 9, 9)]
+    truth = np.repeat(np.arange(4), 64).reshape(1, 16, 16, 1)
+    as_picture = tf.constant(truth / 127.5 - 1.0, tf.float32)
+
+    def half_right(image):
+        return tf.where(as_picture > 1.5 / 127.5 - 1.0, as_picture, -1.0)
+
+    evaluation = evaluate(
+        a, [as_picture], {"a2b": half_right}, aligned=True, labels=True, progress=False
+    )
+    figures = evaluation.figures["a2b"]["labels"]
+    # Classes 0, 2 and 3 are right and 1 is taken for 0: shares 1/2, 0, 1, 1.
+    assert figures == pytest.approx({"pixel_accuracy": 0.75, "mean_iou": 2.5 / 4})
+    for number in (2, 3):
+        assert shows(evaluation.gallery, coloured(np.full((1, 1, 1), number))[0, 0])
+    assert "pixel accuracy 0.750, mean iou 0.625" in table(evaluation.figures)
 
 
 def test_the_table_has_a_line_for_each_row_and_a_dash_where_nothing_was_measured():

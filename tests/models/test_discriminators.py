@@ -6,7 +6,11 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.compat import network_state
-from cyclegan_tf.models.discriminators import patch_discriminator
+from cyclegan_tf.models.discriminators import (
+    discriminator,
+    patch_discriminator,
+    pixel_discriminator,
+)
 
 
 def reference(model, layers, image):
@@ -106,3 +110,44 @@ def test_a_model_round_trips_through_json():
 def test_other_depths_are_refused(layers):
     with pytest.raises(ValueError, match=f"1 to 5. Received: {layers}"):
         patch_discriminator(layers)
+
+
+def test_a_pixel_discriminators_parameters():
+    # 1x1 convolutions: 3 to 64, 64 to 128, 128 to 1; the first has a bias in any case.
+    kernels = 3 * 64 + 64 * 128 + 128
+    for norm, others in (("instance", 64 + 128 + 1), ("batch", 64 + 2 * 128), ("none", 64)):
+        model = pixel_discriminator(norm=norm)
+        found = sum(np.prod(weight.shape) for weight in model.trainable_weights)
+        assert found == kernels + others
+
+
+def test_a_pixel_discriminator_judges_each_pixel_by_itself():
+    model = pixel_discriminator(2, filters=4, norm="none", init_gain=1.0)
+    image = tf.random.stateless_normal((1, 5, 6, 2), [0, 0])
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        scores = model(image)
+        score = scores[0, 3, 1, 0]
+    assert tuple(scores.shape) == (1, 5, 6, 1)
+    seen = np.argwhere(np.any(tape.gradient(score, image)[0] != 0.0, axis=-1))
+    assert seen.tolist() == [[3, 1]]
+
+
+@pytest.mark.parametrize(("kind", "convolutions"), [("patch", 4), ("pixel", 3)])
+def test_spectral_norm_bounds_every_kernel(kind, convolutions):
+    model = discriminator(kind, 2, filters=2, spectral=True, norm="none")
+    plain = discriminator(kind, 2, filters=2, norm="none")
+    names = set(network_state(model)) - set(network_state(plain))
+    assert len(names) == convolutions
+    assert {name.split("/")[1] for name in names} == {"singular_vector"}
+    # Kernels ten times as large make no difference, except to biases, which start at 0.
+    images = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype(np.float32)
+    scores = model(images)
+    model.set_weights([10.0 * w if w.ndim == 4 else w for w in model.get_weights()])
+    np.testing.assert_allclose(model(images), scores, rtol=1e-4)
+    assert np.abs(scores).max() > 0
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="patch or pixel. Received: voxel"):
+        discriminator("voxel", 3)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.compat import network_state
-from cyclegan_tf.models.generators import generator, resnet_generator
+from cyclegan_tf.models.generators import generator, resnet_generator, unet_generator
 
 
 @pytest.fixture
@@ -36,12 +36,13 @@ def convolve(x, kernel, bias, stride=1):
 
 
 def convolve_transposed(x, kernel, bias):
-    """Stride 2, padding 1, output padding 1: input pixel i paints output pixels 2i - 1 + k."""
+    """Stride 2, padding 1, doubling: input pixel i paints output pixels 2i - 1 + k."""
     height, width, _ = x.shape
+    size = len(kernel)
     canvas = np.zeros((2 * height + 2, 2 * width + 2, kernel.shape[2]))
     for i in range(height):
         for j in range(width):
-            canvas[2 * i : 2 * i + 3, 2 * j : 2 * j + 3] += np.einsum(
+            canvas[2 * i : 2 * i + size, 2 * j : 2 * j + size] += np.einsum(
                 "c,uvoc->uvo", x[i, j], kernel
             )
     return canvas[1 : 1 + 2 * height, 1 : 1 + 2 * width] + bias
@@ -64,12 +65,14 @@ def relu(x):
     return np.maximum(x, 0.0)
 
 
-def reference(model, blocks, image, upsampling):
+def taken(model):
+    """A function that gives kernel and bias of a layer, and what it has not given yet."""
     state = {name: np.float64(variable.numpy()) for name, variable in network_state(model).items()}
+    return lambda name: (state.pop(f"{name}_conv/kernel"), state.pop(f"{name}_conv/bias")), state
 
-    def weights(name):
-        return state.pop(f"{name}_conv/kernel"), state.pop(f"{name}_conv/bias")
 
+def reference(model, blocks, image, upsampling):
+    weights, left = taken(model)
     x = relu(normalize(convolve(reflect(image, 3), *weights("stem"))))
     for name in ("down_1", "down_2"):
         x = relu(normalize(convolve(zeros(x, 1), *weights(name), stride=2)))
@@ -83,8 +86,25 @@ def reference(model, blocks, image, upsampling):
             x = convolve(reflect(x.repeat(2, axis=0).repeat(2, axis=1), 1), *weights(name))
         x = relu(normalize(x))
     x = np.tanh(convolve(reflect(x, 3), *weights("head")))
-    assert not state  # Every weight of the model was used.
+    assert not left  # Every weight of the model was used.
     return x
+
+
+def unet_reference(model, levels, image):
+    weights, left = taken(model)
+
+    def level(x, number):
+        # PyTorch's rectifier works in place: what is handed over has passed it.
+        x = x if number == 1 else np.where(x > 0, x, 0.2 * x)
+        y = convolve(zeros(x, 1), *weights(f"down_{number}"), stride=2)
+        y = normalize(y) if 1 < number < levels else y
+        y = level(y, number + 1) if number < levels else y
+        y = convolve_transposed(relu(y), *weights(f"up_{number}"))
+        return np.tanh(y) if number == 1 else np.concatenate([x, normalize(y)], -1)
+
+    result = level(image, 1)
+    assert not left
+    return result
 
 
 @pytest.mark.parametrize("upsampling", ["transposed", "resize"])
@@ -96,11 +116,34 @@ def test_the_network_is_the_published_one(blocks, channels, upsampling):
     np.testing.assert_allclose(model(images), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(("blocks", "parameters"), [(9, 11_378_179), (6, 7_837_699)])
-def test_parameter_counts_are_the_published_ones(blocks, parameters):
-    model = generator(f"resnet_{blocks}")
-    assert model.count_params() == parameters
-    assert not model.non_trainable_variables
+def test_the_unet_is_the_published_one():
+    model = randomized(unet_generator(32, 1, 2, filters=2))
+    images = pictures(32, 64, channels=1, batch=2)
+    expected = [unet_reference(model, 5, image) for image in np.float64(images)]
+    np.testing.assert_allclose(model(images), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "norm", "parameters"),
+    [
+        ("resnet_9", "instance", 11_378_179),
+        ("resnet_6", "instance", 7_837_699),
+        ("resnet_9", "batch", 11_383_427),
+        ("unet_256", "instance", 54_409_603),
+        ("unet_256", "batch", 54_413_955),
+        ("unet_128", "instance", 41_825_667),
+        ("unet_128", "batch", 41_828_995),
+    ],
+)
+def test_parameter_counts_are_the_published_ones(architecture, norm, parameters, monkeypatch):
+    # To draw them takes longer than to count them.
+    monkeypatch.setattr("cyclegan_tf.models.blocks.initial_kernel", lambda *_: "zeros")
+    model = generator(architecture, norm=norm)
+    assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == parameters
+    # Running averages and nothing else.
+    kinds = {name.split("/")[1] for name in network_state(model)} - {"kernel", "bias"}
+    averages = {"gamma", "beta", "moving_mean", "moving_variance"}
+    assert kinds == (averages if norm == "batch" else set())
 
 
 @pytest.mark.parametrize("size", [(8, 8), (12, 20), (32, 16)])
@@ -119,6 +162,63 @@ def test_other_sizes_are_refused(small):
     assert call(pictures(12, 8)).shape == (1, 12, 8, 3)
     with pytest.raises(tf.errors.InvalidArgumentError, match="multiples of 4"):
         call(pictures(8, 10))
+
+
+def test_a_unet_takes_multiples_of_its_size():
+    model = unet_generator(32, filters=1)
+    assert tuple(model(pictures(64, 32)).shape) == (1, 64, 32, 3)
+    for size in ((32, 48), (16, 32)):
+        with pytest.raises(ValueError, match="multiples of 32"):
+            model(pictures(*size))
+
+
+@pytest.mark.parametrize("size", [16, 100, 0])
+def test_a_unet_is_for_powers_of_2(size):
+    with pytest.raises(ValueError, match=f"power of 2, at least 32. Received: {size}"):
+        unet_generator(size)
+
+
+def test_a_unets_channels_and_widths_are_as_asked():
+    state = network_state(unet_generator(64, in_channels=5, out_channels=2, filters=1))
+    shapes = {name: tuple(variable.shape) for name, variable in state.items()}
+    widths = [shapes[f"down_{level}_conv/kernel"][2:] for level in range(1, 7)]
+    assert widths == [(5, 1), (1, 2), (2, 4), (4, 8), (8, 8), (8, 8)]
+    # Out and in; all but the innermost take what their level's way down hands over, too.
+    widths = [shapes[f"up_{level}_conv/kernel"][2:] for level in range(1, 7)]
+    assert widths == [(2, 2), (1, 4), (2, 8), (4, 16), (8, 16), (8, 8)]
+
+
+def follows(model, name):
+    """The layer that a layer takes its input from."""
+    return model.get_layer(name).input._keras_history[0].name
+
+
+def test_dropout_is_between_the_convolutions_of_residual_blocks():
+    model = resnet_generator(2, filters=1, dropout=True)
+    assert {layer.name for layer in model.layers if "dropout" in layer.name} == {
+        "block_1_dropout",
+        "block_2_dropout",
+    }
+    for block in (1, 2):
+        assert follows(model, f"block_{block}_dropout") == f"block_{block}_1_relu"
+        assert follows(model, f"block_{block}_2_pad") == f"block_{block}_dropout"
+
+
+@pytest.mark.parametrize(("size", "levels"), [(256, [5, 6, 7]), (128, [5, 6]), (32, [])])
+def test_dropout_is_in_the_middle_of_a_unet_after_the_norm(size, levels):
+    model = unet_generator(size, filters=1, dropout=True)
+    found = {layer.name for layer in model.layers if "dropout" in layer.name}
+    assert found == {f"up_{level}_dropout" for level in levels}
+    for level in levels:
+        assert follows(model, f"up_{level}_dropout") == f"up_{level}_norm"
+    assert not [x for x in unet_generator(size, filters=1).layers if "dropout" in x.name]
+
+
+def test_dropout_is_one_half_and_stays_on_unless_asked_off():
+    for eval_mode in (False, True):
+        model = resnet_generator(1, filters=1, dropout=True, eval_mode=eval_mode)
+        layer = model.get_layer("block_1_dropout")
+        assert (layer.rate, layer.always) == (0.5, not eval_mode)
 
 
 def test_channels_and_filters_are_as_asked():
@@ -140,13 +240,22 @@ def test_channels_and_filters_are_as_asked():
     }
 
 
-@pytest.mark.parametrize("architecture", ["resnet_1", "gated_resnet_1"])
-def test_a_model_round_trips_through_json(architecture):
-    model = randomized(generator(architecture, filters=2))
+@pytest.mark.parametrize(
+    ("architecture", "options"),
+    [
+        ("resnet_1", {"dropout": True, "norm": "batch"}),
+        ("gated_resnet_1", {}),
+        ("unet_32", {"init_weights": "orthogonal"}),
+    ],
+    ids=str,
+)
+def test_a_model_round_trips_through_json(architecture, options):
+    model = generator(architecture, filters=2, **options)
     copy = keras.models.model_from_json(model.to_json())
     copy.set_weights(model.get_weights())
-    images = pictures(8, 12)
+    images = pictures(32, 32)
     np.testing.assert_array_equal(copy(images), model(images))
+    np.testing.assert_array_equal(copy(images, training=True), model(images, training=True))
 
 
 @pytest.mark.parametrize("init_gain", [0.02, 0.1])

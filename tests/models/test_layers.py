@@ -5,9 +5,25 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.models.layers import Blend, ReflectionPadding2D, RequireMultiple
+from cyclegan_tf.compat import raw_variable
+from cyclegan_tf.models.layers import (
+    BatchNormalization,
+    Blend,
+    Dropout,
+    ReflectionPadding2D,
+    RequireMultiple,
+    SpectralConv2D,
+)
 
-LAYERS = [ReflectionPadding2D(2, name="pad"), RequireMultiple(4, name="size"), Blend()]
+LAYERS = [
+    ReflectionPadding2D(2, name="pad"),
+    RequireMultiple(4, name="size"),
+    Blend(),
+    BatchNormalization(own_statistics=False, name="norm"),
+    Dropout(0.3, always=True, seed=5),
+    Dropout(0.3),
+    SpectralConv2D(4, 3, 2, zeros=1),
+]
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
@@ -95,3 +111,228 @@ def test_blending_computes_in_float32():
     result = Blend(dtype="float32")([tf.zeros((1, 2, 4, 4), tf.float16), image])
     assert result.dtype == tf.float32
     np.testing.assert_allclose(result, 0.5 * tf.cast(image, tf.float32), rtol=1e-6)
+
+
+def numbers(*shape, seed=0, mean=0.0, deviation=1.0):
+    return np.random.default_rng(seed).normal(mean, deviation, shape).astype(np.float32)
+
+
+def on_replicas(strategy, layer, images, **options):
+    """What a layer makes of a global batch, each replica taking its part."""
+    parts = np.split(images, strategy.num_replicas_in_sync)
+    local = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+    )
+    results = strategy.run(layer, args=(local,), kwargs=options)
+    return np.concatenate(strategy.experimental_local_results(results))
+
+
+def normalized(images, axes):
+    mean, variance = images.mean(axes, keepdims=True), images.var(axes, keepdims=True)
+    return (images - mean) / np.sqrt(variance + 1e-5)
+
+
+def scaled_batch_norm(channels, **options):
+    """A layer with scales 1, 2, ... and offsets -1, -2, ..."""
+    layer = BatchNormalization(**options)
+    layer.build((None, None, None, channels))
+    layer.gamma.assign(np.arange(1.0, channels + 1.0))
+    layer.beta.assign(-np.arange(1.0, channels + 1.0))
+    return layer
+
+
+def test_batch_norm_takes_statistics_over_the_global_batch(strategy):
+    images = numbers(4, 3, 2, 2, mean=3.0, deviation=0.1)
+    images[2:] += 5.0  # So that the halves differ.
+    with strategy.scope():
+        layer = scaled_batch_norm(2)
+    found = on_replicas(strategy, layer, images, training=True)
+    expected = normalized(images, (0, 1, 2)) * [1.0, 2.0] - [1.0, 2.0]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    # A tenth of the way from 0 and 1.
+    mean, variance = images.mean((0, 1, 2)), images.var((0, 1, 2))
+    np.testing.assert_allclose(layer.moving_mean.numpy(), 0.1 * mean, rtol=1e-4)
+    np.testing.assert_allclose(layer.moving_variance.numpy(), 0.9 + 0.1 * variance, rtol=1e-4)
+
+
+@pytest.mark.parametrize("training", [False, None])
+def test_a_picture_that_is_not_trained_on_has_its_own_statistics(training):
+    images = numbers(2, 4, 3, 2, mean=3.0)
+    images[1] *= 10.0
+    layer = scaled_batch_norm(2)
+    expected = normalized(images, (1, 2)) * [1.0, 2.0] - [1.0, 2.0]
+    np.testing.assert_allclose(layer(images, training=training), expected, atol=1e-4)
+    np.testing.assert_array_equal(layer.moving_mean, [0.0, 0.0])
+
+
+def test_or_the_running_averages_if_asked():
+    images = numbers(2, 4, 3, 2)
+    layer = scaled_batch_norm(2, own_statistics=False)
+    layer.moving_mean.assign([1.0, 2.0])
+    layer.moving_variance.assign([4.0, 9.0])
+    expected = (images - [1.0, 2.0]) / np.sqrt(np.add([4.0, 9.0], 1e-5)) * [1.0, 2.0] - [1.0, 2.0]
+    np.testing.assert_allclose(layer(images), expected, atol=1e-5)
+    trained = normalized(images, (0, 1, 2)) * [1.0, 2.0] - [1.0, 2.0]
+    np.testing.assert_allclose(layer(images, training=True), trained, atol=1e-4)
+
+
+def test_scales_start_around_one():
+    layer = BatchNormalization()
+    layer.build((None, None, None, 4000))
+    scales = layer.gamma.numpy()
+    assert scales.mean() == pytest.approx(1.0, abs=5 * 0.02 / np.sqrt(4000))
+    assert scales.std() == pytest.approx(0.02, rel=0.1)
+    assert not layer.beta.numpy().any()
+
+
+def test_own_statistics_do_not_overflow_in_float16():
+    images = numbers(1, 8, 8, 2, deviation=1000.0)  # The variance is beyond float16.
+    layer = scaled_batch_norm(2, dtype="mixed_float16")
+    found = layer(images)
+    assert found.dtype == tf.float16
+    expected = normalized(images, (1, 2)) * [1.0, 2.0] - [1.0, 2.0]
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.25, 0.5])
+def test_dropout_drops_a_share_and_keeps_the_mean(rate):
+    images = np.ones((4, 16, 16, 8), np.float32)
+    found = Dropout(rate, seed=0)(images, training=True).numpy()
+    assert set(np.unique(found)) <= {0.0, np.float32(1.0 / (1.0 - rate))}
+    error = 5.0 * np.sqrt(rate * (1.0 - rate) / images.size)
+    assert (found == 0).mean() == pytest.approx(rate, abs=error)
+
+
+def test_dropout_is_the_same_on_any_number_of_replicas(strategy):
+    images = numbers(4, 3, 3, 2)
+    with strategy.scope():
+        layer = Dropout(0.5, seed=3)
+    alone = Dropout(0.5, seed=3)
+    for count in range(1, 4):
+        found = on_replicas(strategy, layer, images, training=True)
+        np.testing.assert_array_equal(found, alone(images, training=True))
+        assert int(layer.count.numpy()) == count
+
+
+def test_dropout_drops_others_in_every_step_and_counts_the_steps():
+    images, layer = np.ones((1, 8, 8, 4), np.float32), Dropout(0.5, seed=0)
+    first, second = (layer(images, training=True).numpy() for _ in range(2))
+    assert 0.4 < (first != second).mean() < 0.6
+    # A run that is resumed goes on as it would have.
+    resumed, other = Dropout(0.5, seed=0), Dropout(0.5, seed=1)
+    resumed.build(images.shape)
+    resumed.count.assign(1)
+    np.testing.assert_array_equal(resumed(images, training=True), second)
+    assert 0.4 < (other(images, training=True).numpy() != first).mean() < 0.6
+
+
+@pytest.mark.parametrize("training", [False, None])
+def test_dropout_is_for_training_unless_it_is_always_on(training):
+    images = np.ones((1, 8, 8, 4), np.float32)
+    layer = Dropout(0.5, seed=0)
+    np.testing.assert_array_equal(layer(images, training=training), images)
+    always = Dropout(0.5, always=True, seed=0)
+    found = always(images, training=training).numpy()
+    assert 0.3 < (found == 0).mean() < 0.7
+    np.testing.assert_array_equal(always(images, training=training), found)
+    assert int(always.count.numpy()) == 0
+    # What it drops next in training is what training alone would have dropped.
+    np.testing.assert_array_equal(always(images, training=True), layer(images, training=True))
+
+
+def test_seeds_of_dropout_follow_the_programs():
+    def seeds():
+        keras.utils.set_random_seed(0)
+        return [Dropout(0.5).seed for _ in range(2)]
+
+    assert seeds() == seeds()
+    assert len(set(seeds())) == 2
+
+
+def test_dropout_leaves_the_precision_alone():
+    images = tf.ones((1, 4, 4, 2), tf.float16)
+    assert Dropout(0.5, dtype="mixed_float16")(images, training=True).dtype == tf.float16
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
+def test_dropout_refuses_what_is_no_share(rate):
+    with pytest.raises(ValueError, match=f"in \\[0, 1\\). Received: {rate}"):
+        Dropout(rate)
+
+
+def effective_kernel(layer, channels):
+    """A layer's kernel as a matrix with a column for each output channel, from what it does."""
+    size = layer.kernel_size[0]
+    impulses = np.zeros((channels, 2 * size - 1, 2 * size - 1, channels), np.float32)
+    impulses[:, size - 1, size - 1] = np.eye(channels)
+    return np.asarray(layer(impulses)).reshape(-1, layer.filters)
+
+
+def spectral(channels, *arguments, calls=0, **options):
+    layer = SpectralConv2D(*arguments, use_bias=False, **options)
+    images = numbers(1, 8, 8, channels)
+    layer(images)
+    layer.set_weights([numbers(*layer.kernel.shape), *layer.get_weights()[1:]])
+    for _ in range(calls):
+        layer(images, training=True)
+    return layer
+
+
+@pytest.mark.parametrize(("filters", "size", "channels"), [(5, 3, 2), (24, 1, 7), (1, 4, 3)])
+def test_the_largest_singular_value_is_one(filters, size, channels):
+    layer = spectral(channels, filters, size, calls=60)
+    found = np.linalg.svd(effective_kernel(layer, channels), compute_uv=False)
+    kernel = np.reshape(layer.kernel, (-1, filters))
+    values = np.linalg.svd(kernel, compute_uv=False)
+    np.testing.assert_allclose(found, values / values[0], atol=1e-3)
+    assert found[0] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_singular_vector_moves_in_training_only():
+    layer, images = spectral(3, 4, 3), numbers(1, 8, 8, 3)
+    before = layer.right.numpy()
+    first = layer(images)
+    np.testing.assert_array_equal(layer(images, training=False), first)
+    np.testing.assert_array_equal(layer.right.numpy(), before)
+    layer(images, training=True)
+    assert np.linalg.norm(layer.right.numpy() - before) > 0.01
+    assert np.linalg.norm(layer.right.numpy()) == pytest.approx(1.0)
+    assert [w.name.split("/")[-1].split(":")[0] for w in layer.non_trainable_weights] == [
+        "singular_vector"
+    ]
+
+
+def test_gradients_pass_through_the_division():
+    layer, images, weight = spectral(3, 4, 1, calls=100), numbers(2, 3, 3, 3), numbers(2, 3, 3, 4)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(images) * weight)
+    found = tape.gradient(loss, layer.trainable_weights[0]).numpy().reshape(3, 4)
+
+    # The loss is linear in the divided kernel.
+    slope = np.einsum("byxc,byxo->co", np.float64(images), weight)
+
+    def loss_of(kernel):
+        return np.sum(slope * kernel) / np.linalg.svd(kernel, compute_uv=False)[0]
+
+    kernel, step = np.float64(np.reshape(layer.kernel, (3, 4))), 1e-5
+    expected = np.zeros((3, 4))
+    for place in np.ndindex(3, 4):
+        nudge = np.zeros((3, 4))
+        nudge[place] = step
+        expected[place] = (loss_of(kernel + nudge) - loss_of(kernel - nudge)) / (2.0 * step)
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+    # It can tell: without the division's part, the gradient would be this.
+    undivided = slope / np.linalg.svd(kernel, compute_uv=False)[0]
+    assert np.abs(undivided - expected).max() > 0.1 * np.abs(expected).max()
+
+
+def test_spectral_norm_is_the_same_on_any_number_of_replicas(strategy):
+    images = numbers(2, 8, 8, 3)
+    with strategy.scope():
+        layer = spectral(3, 4, 3)
+    alone = spectral(3, 4, 3)
+    for _ in range(3):
+        found = on_replicas(strategy, layer, images, training=True)
+        np.testing.assert_allclose(found, alone(images, training=True), atol=1e-5)
+    for copy in strategy.experimental_local_results(raw_variable(layer.right)):
+        np.testing.assert_allclose(copy, alone.right.numpy(), atol=1e-6)
