@@ -85,6 +85,9 @@ def _config(objective: dict[str, Any]) -> Config:
             "filters": _FILTERS.value,
             "norm": "instance",
             "dropout": False,
+            "upsampling": "resize",
+            # The last few steps alone would decide about a figure otherwise.
+            "ema": 0.99,
             "schedule": "constant",
             "max_steps": _STEPS.value,
             "sample_every": _STEPS.value,

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cyclegan_tf.config import Config, UserError, options
+from cyclegan_tf.config import MODELS, Config, UserError, options
 
 OPTIONS = {field.name: (group, field, value) for group, field, value in options(Config())}
 
@@ -48,6 +48,48 @@ def test_the_defaults_are_the_papers():
     assert config.optimizer.learning_rate == 2e-4
     assert config.data.augmentations == ("flip", "crop")
     assert Config().replace({"augment": "none"}).data.augmentations == ()
+
+
+def test_models_have_their_published_defaults():
+    assert Config.of("cyclegan") == Config()
+    pix2pix = Config.of("pix2pix").validate()
+    assert (pix2pix.model.generator, pix2pix.model.norm) == ("unet_256", "batch")
+    assert (pix2pix.model.dropout, pix2pix.run.eval_mode) == (True, False)
+    assert (pix2pix.objective.gan_mode, pix2pix.objective.lambda_l1) == ("vanilla", 100.0)
+    autoencoder = Config.of("autoencoder").validate()
+    assert (autoencoder.model.generator, autoencoder.model.norm) == ("encoder_decoder", "batch")
+    for config in (pix2pix, autoencoder):
+        assert (config.optimizer, config.run) == (Config().optimizer, Config().run)
+    with pytest.raises(UserError, match="--model=magic: expected one of cyclegan, pix2pix"):
+        Config.of("magic").validate()
+
+
+def test_only_some_models_learn_from_pairs():
+    assert not Config.of("cyclegan").paired
+    assert Config.of("pix2pix").paired
+    tasks = {"reconstruct": False, "translate": True, "segment": True}
+    for task, paired in tasks.items():
+        assert Config.of("autoencoder").replace({"task": task}).paired is paired
+
+
+def foreign():
+    """Every option that is for some models only, with each of the others."""
+    for name, (_, field, _) in OPTIONS.items():
+        for model in MODELS:
+            if model not in field.metadata.get("models", MODELS):
+                yield model, name
+
+
+@pytest.mark.parametrize(("model", "name"), list(foreign()))
+def test_an_option_that_says_nothing_to_the_model_is_refused_by_name(model, name):
+    config = Config.of(model)
+    default = {field.name: value for _, field, value in options(config)}[name]
+    other = another_value(OPTIONS[name][1], default)
+    with pytest.raises(UserError) as caught:
+        config.replace({name: other}).validate()
+    expected = f"--{name}={other} says nothing to --model={model}; it is for "
+    assert str(caught.value).startswith(expected)
+    assert config.validate() is config
 
 
 @pytest.mark.parametrize("values", [{}, CHANGED], ids=["defaults", "all changed"])
@@ -164,6 +206,18 @@ def test_none_means_derived(name):
             ["--generator=gated_resnet_6", "--channels_a=3", "--channels_b=1"],
         ),
         ({"channels_a": 1}, ["--channels_a=1", "--channels_b=3", "--lambda_identity=0"]),
+        (
+            {"generator": "unet_128", "crop_size": 192},
+            ["--crop_size=192", "--generator=unet_128", "multiple of 128"],
+        ),
+        ({"bottleneck": 8}, ["--bottleneck", "--generator=resnet_9", "encoder_decoder"]),
+        (
+            {"dropout": True, "generator": "gated_resnet_2"},
+            ["--dropout", "--generator=gated_resnet_2", "resnet and unet"],
+        ),
+        ({"upsampling": "resize", "generator": "segnet"}, ["--upsampling", "--generator=segnet"]),
+        ({"remat": True, "dropout": True}, ["--remat", "dropout"]),
+        ({"remat": True, "norm": "batch"}, ["--remat", "--norm=batch"]),
     ],
 )
 def test_options_that_contradict_each_other_are_named(values, named):
@@ -184,6 +238,9 @@ def test_options_that_contradict_each_other_are_named(values, named):
         {"channels_a": 1, "channels_b": 1, "generator": "gated_resnet_1"},
         {"augment": "flip,crop,rotate,colour"},
         {"discriminator_layers": 5, "ema": 0.999, "lambda_a": 0.0},
+        {"generator": "unet_128", "crop_size": 128, "dropout": True, "upsampling": "resize"},
+        {"generator": "encoder_decoder", "bottleneck": 8},
+        {"remat": True, "norm": "none", "spectral_norm": True, "discriminator": "pixel"},
     ],
 )
 def test_sensible_combinations_pass(values):

@@ -5,6 +5,7 @@ flip, ...) is computed anew for each batch from its number. So a run resumes at 
 cost, sees the same batches on any number of replicas, and never gets the same crop for good.
 """
 
+import os
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -181,9 +182,9 @@ def _batches(
         )
     stop = tf.int64.max if stop_step is None else stop_step * batch_size
     examples = tf.data.Dataset.range(start_step * batch_size, stop).map(
-        pair, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        pair, num_parallel_calls=os.cpu_count(), deterministic=True
     )
-    return _unsharded(examples.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE))
+    return _with_options(examples.batch(batch_size, drop_remainder=True).prefetch(2))
 
 
 def evaluation_pictures(domain: Domain, geometry: Geometry) -> tf.data.Dataset:
@@ -201,11 +202,14 @@ def evaluation_pictures(domain: Domain, geometry: Geometry) -> tf.data.Dataset:
         return _picture(domain, number, tf.zeros(2, tf.int32), (), geometry)
 
     pictures = tf.data.Dataset.range(len(domain)).map(picture, num_parallel_calls=2)
-    return _unsharded(pictures.batch(1).prefetch(2))
+    return _with_options(pictures.batch(1).prefetch(2))
 
 
-def _unsharded(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Keeps a distribution strategy from splitting the stream by files, of which it has none."""
+def _with_options(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Sets what a stream needs that is a function of numbers, and not of files."""
     options = tf.data.Options()
+    # A distribution strategy would split the files, of which there are none.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    # The tuning thread can miss the call to end on a busy machine, and the run then hangs.
+    options.autotune.enabled = False
     return dataset.with_options(options)

@@ -26,7 +26,7 @@ class Blocks:
         init_gain: Its gain.
         upsampling: `transposed` convolution, or `resize`: nearest-neighbour enlargement and a
             convolution, against checkerboards (https://distill.pub/2016/deconv-checkerboard).
-        spectral: Whether convolutions are spectrally normalized.
+        spectral: Whether convolutions, the transposed ones excepted, are spectrally normalized.
         eval_mode: Whether dropout is off, and batch norm takes its running averages, when the
             network is not trained; the published code leaves both as in training.
 

@@ -60,10 +60,10 @@ class Pix2Pix(AdversarialTranslator):
         real_a, real_b = data
         with tf.GradientTape() as tape:
             (fake_b,) = together(self.generator_ab, real_a, remat=self.remat)
-            with tf.GradientTape() as judging:
-                losses = self.discriminator_losses(real_a, real_b, fake_b)
-                objective = self._differentiable(tf.add_n(list(losses.values())))
             with tape.stop_recording():
+                with tf.GradientTape() as judging:
+                    losses = self.discriminator_losses(real_a, real_b, fake_b)
+                    objective = self._differentiable(tf.add_n(list(losses.values())))
                 self._apply(self._update("discriminator", judging, objective, losses))
             terms = self.generator_losses(real_a, real_b, fake_b)
             objective = self._differentiable(terms["generator_loss"])

@@ -10,6 +10,7 @@ from cyclegan_tf.models.cyclegan import CycleGAN
 from cyclegan_tf.models.discriminators import patch_discriminator
 from cyclegan_tf.models.generators import resnet_generator
 from cyclegan_tf.models.loss_scaling import DynamicLossScale
+from cyclegan_tf.models.losses import adversarial_loss, discriminator_loss
 
 NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
 
@@ -182,6 +183,59 @@ def test_without_a_weight_there_are_no_identity_losses():
     assert not [name for name in losses if "identity" in name]
     terms = sum(float(loss) for name, loss in losses.items() if name != "generator_loss")
     assert float(losses["generator_loss"]) == pytest.approx(terms)
+
+
+@pytest.mark.parametrize("mode", ["vanilla", "wgangp", "hinge"])
+def test_every_term_of_other_adversarial_losses(mode):
+    model = tiny(sgd(), networks=shallow, gan_mode=mode)
+    a, b = batch()
+    losses, fake_a, fake_b = model.generator_losses(a, b)
+    judgements = model.discriminator_losses(a, b, fake_a, fake_b)
+    for domain, real, fake, direction in (("a", a, fake_a, "ba"), ("b", b, fake_b, "ab")):
+        judge = getattr(model, f"discriminator_{domain}")
+        expected = float(adversarial_loss(judge(fake), mode))
+        assert float(losses[f"adversarial_loss_{direction}"]) == pytest.approx(expected, rel=1e-5)
+        expected = float(discriminator_loss(judge(real), judge(fake), mode))
+        found = float(judgements[f"discriminator_loss_{domain}"])
+        assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    penalties = {name for name in judgements if name.startswith("gradient_penalty")}
+    assert len(penalties) == (2 if mode == "wgangp" else 0)
+
+
+def test_wgangps_gradient_penalty_is_applied():
+    """A linear discriminator has one slope, which is drawn to 1."""
+    runs = []
+    for weight in (5.0, 0.0):
+        model = tiny(sgd(0.01), networks=shallow, gan_mode="wgangp", lambda_gradient_penalty=weight)
+        kernels = [w for w in weights(model, NETWORKS[2:]).values() if w.ndim == 4]
+        before = weights(model)
+        losses = run_step(tf.distribute.get_strategy(), model, batch())
+        runs.append((losses, {n: after - before[n] for n, after in weights(model).items()}))
+    (losses, moved), (without, freely) = runs
+    # The 13x13 scores are summed; each pixel is seen through all of the kernel, but at the border.
+    for domain, kernel in zip("ab", kernels, strict=True):
+        slope = np.zeros((16, 16, 3))
+        for place in np.ndindex(13, 13):
+            slope[place[0] : place[0] + 4, place[1] : place[1] + 4] += kernel[..., 0]
+        expected = 5.0 * (np.sqrt(np.sum(slope**2)) - 1.0) ** 2
+        assert losses[f"gradient_penalty_{domain}"] == pytest.approx(expected, rel=1e-4)
+        assert without[f"gradient_penalty_{domain}"] == 0.0
+    for name in moved:
+        same = np.allclose(moved[name], freely[name], atol=1e-7)
+        assert same is not name.endswith("scores_conv/kernel"), name
+
+
+def test_wgangps_places_follow_seed_and_step():
+    def penalties(step=0, **options):
+        model = tiny(sgd(), gan_mode="wgangp", **options)
+        model.generator_optimizer.iterations.assign(step)
+        losses = model.discriminator_losses(*batch(0), *batch(1))
+        return {name: float(value) for name, value in losses.items() if "penalty" in name}
+
+    first = penalties()
+    assert penalties() == first
+    for other in (penalties(step=1), penalties(seed=1)):
+        assert all(other[name] != pytest.approx(first[name], rel=1e-6) for name in first)
 
 
 def test_the_step_holds_the_discriminators_and_shows_them_the_fakes_of_before():

@@ -234,10 +234,10 @@ def test_compile_and_fit_do_what_steps_do():
 def test_float16_trains():
     compat.set_precision("mixed_float16")
     try:
-        model = tiny(lambda: compat.adam(5e-3))
+        model = tiny(lambda: compat.adam(2e-2))
         step, (a, _) = stepper(DEFAULT, model), batch()
-        losses = [step((a, a)) for _ in range(30)]
+        losses = [step((a, a)) for _ in range(16)]
     finally:
         compat.set_precision("float32")
-    assert losses[-1]["l1_loss"] < 0.9 * losses[0]["l1_loss"]
+    assert losses[-1]["l1_loss"] < 0.95 * losses[0]["l1_loss"]
     assert {"scale", "good_steps"} == set(model.state()["loss_scale"])

@@ -1,6 +1,7 @@
 """A run in a workdir: continued to the last bit, refused when it would differ."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,56 @@ def test_a_resumed_run_ends_with_the_same_bits(
     assert any("generator_optimizer/m" in name for name in whole)
     metrics = [(tmp_path / run / "metrics.jsonl").read_text() for run in ("whole", "parts")]
     assert metrics[0] == metrics[1]
+
+
+def files(workdir: Path) -> tuple[str, dict[str, bytes]]:
+    """What a run leaves, to the last bit."""
+    stored = {name: value.tobytes() for name, value in checkpoint(workdir).items()}
+    return (workdir / "metrics.jsonl").read_text(), stored
+
+
+def test_several_steps_in_one_call_are_the_same_steps(
+    picture_folders: Path, tmp_path: Path
+) -> None:
+    # 3 divides neither the steps nor what is between checkpoints.
+    options = {"max_steps": 8, "checkpoint_every": 5, "ema": 0.9, "seed": 3}
+    for steps in (1, 3):
+        run = tmp_path / str(steps)
+        experiment(picture_folders, run, **options, steps_per_call=steps).train()
+    assert files(tmp_path / "1") == files(tmp_path / "3")
+    assert len(files(tmp_path / "3")[0].splitlines()) == 8
+    assert {path.stem for path in (tmp_path / "3/checkpoints").glob("*.index")} == {
+        "step-00000005",
+        "step-00000008",
+    }
+
+
+@pytest.fixture
+def pairs(picture_folders: Path, tmp_path: Path) -> Path:
+    """A folder with trainA and trainB, whose pictures of one name belong together."""
+    for domain in ("trainA", "trainB"):
+        (tmp_path / "pairs" / domain).mkdir(parents=True)
+        for picture in (picture_folders / "trainA").glob("*.png"):
+            shutil.copy(picture, tmp_path / "pairs" / domain)
+    return tmp_path / "pairs"
+
+
+def paired_experiment(data: Path, workdir: Path, **options: object) -> Experiment:
+    """A run of pix2pix with dropout and batch norm."""
+    known = {name: value for name, value in TINY.items() if name != "pool_size"}
+    config = Config.of("pix2pix").replace({**known, "data": str(data), **options})
+    assert (config.model.dropout, config.model.norm) == (True, "batch")
+    return Experiment(config, workdir)
+
+
+def test_a_resumed_run_of_pix2pix_ends_with_the_same_bits(pairs: Path, tmp_path: Path) -> None:
+    paired_experiment(pairs, tmp_path / "whole", max_steps=4).train()
+    for steps in (2, 4):
+        paired_experiment(pairs, tmp_path / "parts", max_steps=steps).train()
+    whole, parts = (files(tmp_path / run) for run in ("whole", "parts"))
+    assert whole == parts
+    counts = [value for name, value in checkpoint(tmp_path / "parts").items() if "dropout" in name]
+    assert list(map(int, counts)) == [4]
 
 
 def test_the_same_batches_on_any_number_of_replicas(picture_folders: Path, tmp_path: Path) -> None:
