@@ -48,16 +48,17 @@ class Case:
         return f"{self.size} px, {self.blocks} blocks, batch {self.batch}"
 
 
-CASES = {"128": Case(128, 6, 1, 3), "256": Case(256, 9, 1, 1), "64": Case(64, 6, 8, 2)}
+CASES = {"128": Case(128, 6, 1, 2), "256": Case(256, 9, 1, 1), "64": Case(64, 6, 8, 1)}
 
 
 def main(_: list[str]) -> None:
     if _SIDE.value:
         serve(_SIDE.value, CASES[_CASE.value])
         return
-    rows = [measure(name, CASES[name]) for name in _CASES.value]
-    for row in rows:
-        print(json.dumps(row))
+    rows = []
+    for name in _CASES.value:
+        rows.append(measure(name, CASES[name]))
+        print(json.dumps(rows[-1]), flush=True)
     if _OUTPUT.value:
         path = Path(_OUTPUT.value, "against_pytorch.json")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +134,7 @@ class Worker:
 def serve(side: str, case: Case) -> None:
     """Answers tasks from standard input until it ends."""
     tasks, facts = (ours if side == "ours" else pytorch)(case, side)
-    counts = {"train": case.steps, "infer": 10 * case.steps, "convolve": 30}
+    counts = {"train": case.steps, "infer": 5 * case.steps, "convolve": 10}
     for line in sys.stdin:
         task = line.strip()
         if task == "about":

@@ -29,11 +29,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 _WORKDIR = flags.DEFINE_string("workdir", "runs/bottleneck", "Where runs and figure are written.")
-_DATA = flags.DEFINE_string("data", "avatars/blond2ginger", "As for training; domain A is taken.")
+_DATA = flags.DEFINE_string("data", "earth/satellite2relief", "As for training; domain A is taken.")
 _SIZE = flags.DEFINE_integer("size", 64, "Of the pictures, in pixels, a multiple of 16.")
 _WIDTHS = flags.DEFINE_list("widths", ["1", "2", "4", "8", "16", "32"], "Channels of the codes.")
 _FILTERS = flags.DEFINE_integer("filters", 16, "As for training.")
-_STEPS = flags.DEFINE_integer("steps", 2000, "Of each training.")
+_EPOCHS = flags.DEFINE_integer("epochs", 10, "At the full learning rate; as many more follow.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "As for training.")
 
 
@@ -54,7 +54,12 @@ def main(_: list[str]) -> None:
             "autoencoder": _figures([network(picture) for picture in test], test),
             "principal components": _figures([project(x, mean, best) for x in test], test),
         }
-    result = {"data": _DATA.value, "steps": _STEPS.value, "pictures": len(test), "values": rows}
+    result = {
+        "data": _DATA.value,
+        "epochs": 2 * _EPOCHS.value,
+        "pictures": len(test),
+        "values": rows,
+    }
     (root / "bottleneck.json").write_text(json.dumps(result, indent=2) + "\n")
     _draw(rows, root / "bottleneck.png")
     print(json.dumps(result))
@@ -71,12 +76,13 @@ def _config(width: int) -> Config:
             "batch_size": _BATCH_SIZE.value,
             "filters": _FILTERS.value,
             "bottleneck": width,
+            # Norms keep a code from saying how bright and how coloured a picture is.
+            "norm": "none",
+            "init_weights": "kaiming",
             "learning_rate": 1e-3,
-            "schedule": "constant",
-            # Batch norm by each picture's own statistics would keep the code from saying them.
-            "eval_mode": True,
-            "max_steps": _STEPS.value,
-            "sample_every": _STEPS.value,
+            "epochs": _EPOCHS.value,
+            "decay_epochs": _EPOCHS.value,
+            "sample_every": 10**6,
         }
     )
 

@@ -11,6 +11,7 @@ from cyclegan_tf.models.convolution import Conv2D, DoublingConv2D
 from cyclegan_tf.models.layers import (
     BatchNormalization,
     Dropout,
+    PenalizedInstanceNormalization,
     ReflectionPadding2D,
     SpectralConv2D,
 )
@@ -27,6 +28,7 @@ class Blocks:
         upsampling: `transposed` convolution, or `resize`: nearest-neighbour enlargement and a
             convolution, against checkerboards (https://distill.pub/2016/deconv-checkerboard).
         spectral: Whether convolutions, the transposed ones excepted, are spectrally normalized.
+        penalized: Whether a gradient penalty will differentiate the network twice.
         eval_mode: Whether dropout is off, and batch norm takes its running averages, when the
             network is not trained; the published code leaves both as in training.
 
@@ -39,6 +41,7 @@ class Blocks:
     init_gain: float | None = None
     upsampling: str = "transposed"
     spectral: bool = False
+    penalized: bool = False
     eval_mode: bool = False
 
     def __post_init__(self) -> None:
@@ -88,6 +91,8 @@ class Blocks:
 
     def normalized(self, x: tf.Tensor, name: str) -> tf.Tensor:
         """Adds the norm, if there is one."""
+        if self.norm == "instance" and self.penalized:
+            return PenalizedInstanceNormalization(name=f"{name}_norm")(x)
         if self.norm == "instance":
             return instance_normalization(f"{name}_norm")(x)
         if self.norm == "batch":

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cyclegan_tf.compat import add_state
+from cyclegan_tf.compat import INSTANCE_NORM_EPSILON, add_state
 from cyclegan_tf.models import randomness
 from cyclegan_tf.models.convolution import Conv2D
 
@@ -117,6 +117,27 @@ class Blend(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: list[Any]) -> tuple[int | None, ...]:
         return tuple(input_shape[1])
+
+
+@keras.saving.register_keras_serializable("cyclegan_tf")
+class PenalizedInstanceNormalization(keras.layers.Layer):
+    """Instance norm for discriminators under a gradient penalty, which is differentiated twice.
+
+    Keras' and TensorFlow Addons' compute the variance by `tf.nn.moments`, which takes the mean in
+    it for a constant: right in first derivatives, and wrong in second ones.
+
+    Input: Float `(batch, height, width, channels)`.
+    Output: The same shape and dtype; mean 0 and (biased) variance 1 over each picture's positions.
+    """
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        pictures = tf.cast(inputs, tf.float32)
+        centred = pictures - tf.reduce_mean(pictures, [1, 2], keepdims=True)
+        variance = tf.reduce_mean(tf.square(centred), [1, 2], keepdims=True)
+        return tf.cast(centred * tf.math.rsqrt(variance + INSTANCE_NORM_EPSILON), inputs.dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")

@@ -162,6 +162,7 @@ def _discriminator(config: Config, channels: int, name: str) -> keras.Model:
         channels=channels,
         filters=model.discriminator_filters or model.filters,
         spectral=model.spectral_norm,
+        penalized=config.objective.gan_mode == "wgangp",
         name=name,
         **_style(config),
     )

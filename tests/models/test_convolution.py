@@ -168,6 +168,7 @@ def test_configurations_round_trip(layer):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert type(copy) is type(layer)
     assert copy.get_config() == layer.get_config()
+    assert getattr(copy, "zeros", None) == getattr(layer, "zeros", None)
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=described)

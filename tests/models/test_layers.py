@@ -16,21 +16,27 @@ from cyclegan_tf.models.layers import (
 )
 
 LAYERS = [
-    ReflectionPadding2D(2, name="pad"),
-    RequireMultiple(4, name="size"),
-    Blend(),
-    BatchNormalization(own_statistics=False, name="norm"),
-    Dropout(0.3, always=True, seed=5),
-    Dropout(0.3),
-    SpectralConv2D(4, 3, 2, zeros=1),
+    (ReflectionPadding2D, {"padding": 2, "name": "pad"}),
+    (RequireMultiple, {"multiple": 4}),
+    (Blend, {"name": "blend"}),
+    (BatchNormalization, {"own_statistics": False, "momentum": 0.5}),
+    (Dropout, {"rate": 0.3, "always": True, "seed": 5}),
+    (SpectralConv2D, {"filters": 4, "kernel_size": (3, 3), "strides": (2, 2), "zeros": 1}),
 ]
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
-def test_configurations_round_trip(layer):
+@pytest.mark.parametrize(("kind", "arguments"), LAYERS, ids=lambda x: getattr(x, "__name__", ""))
+def test_configurations_round_trip(kind, arguments):
+    layer = kind(**arguments)
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert type(copy) is type(layer)
+    assert type(copy) is kind
     assert copy.get_config() == layer.get_config()
+    assert {name: getattr(copy, name) for name in arguments} == arguments
+
+
+def test_a_drawn_seed_is_part_of_the_configuration():
+    layer = Dropout(0.3)
+    assert Dropout.from_config(layer.get_config()).seed == layer.seed
 
 
 @pytest.mark.parametrize("padding", [1, 3])
@@ -324,6 +330,19 @@ def test_gradients_pass_through_the_division():
     # It can tell: without the division's part, the gradient would be this.
     undivided = slope / np.linalg.svd(kernel, compute_uv=False)[0]
     assert np.abs(undivided - expected).max() > 0.1 * np.abs(expected).max()
+
+
+def test_gradients_take_the_singular_vectors_for_constants():
+    layer, images, weight = spectral(3, 4, 1), numbers(2, 3, 3, 3), numbers(2, 3, 3, 4)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(images) * weight)
+    found = tape.gradient(loss, layer.trainable_weights[0]).numpy().reshape(3, 4)
+    slope = np.einsum("byxc,byxo->co", images, weight)
+    kernel, right = np.reshape(layer.kernel, (3, 4)), layer.right.numpy()
+    largest = np.linalg.norm(kernel @ right)  # As far as it is known.
+    left = kernel @ right / largest
+    expected = slope / largest - np.sum(slope * kernel) / largest**2 * np.outer(left, right)
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_spectral_norm_is_the_same_on_any_number_of_replicas(strategy):
