@@ -173,6 +173,19 @@ def test_compile_and_fit_do_what_steps_do(strategy):
     assert history["generator_loss"] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("build", [encoder_decoder, segnet])
+def test_computing_activations_again_changes_no_update(build):
+    weights = []
+    for remat in (False, True):
+        model = made(sgd(), network=lambda: build(filters=2, norm="none"), remat=remat)
+        before = model.generator_ab.get_weights()
+        one_step(model, pair())
+        weights.append(model.generator_ab.get_weights())
+    for kept, again, old in zip(*weights, before, strict=True):
+        np.testing.assert_allclose(again, kept, atol=1e-6)
+        assert np.abs(kept - old).max() > 1e-5
+
+
 def test_averages_follow_and_are_what_translates(strategy):
     model = made(sgd(0.1), strategy, ema=0.75)
     before = model.generator_ab.get_weights()
