@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 from absl import flags
 
-from cyclegan_tf.config import Config, UserError, options
+from cyclegan_tf.config import Config, options
+from cyclegan_tf.errors import UserError
 
 _DEFINE: dict[type, Callable[..., Any]] = {
     bool: flags.DEFINE_boolean,

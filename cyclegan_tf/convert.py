@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cyclegan_tf import cli
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.training.workdir import Workdir
 
 

@@ -15,13 +15,15 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
-from .config import UserError
+from .errors import UserError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 # What those suffixes may hold. Pillow would also try formats that start other programs (EPS).
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 # What keeps numbers: JPEG and WebP change them, and writers of GIF renumber the palette.
 _LABEL_FORMATS = ("PNG", "BMP", "TIFF")
+# Raw forms of grey whose levels Pillow spreads over [0, 255], with the factor.
+_SPREAD = {"L;2": 85, "L;4": 17}
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 # Pillow warns from this size on (89 megapixels); a small file may claim more than memory holds.
@@ -53,29 +55,41 @@ def read_image(source: str | os.PathLike[str] | bytes, channels: int = 3) -> np.
         UserError: If `channels` is none of the four.
     """
     mode = _mode(channels)
-    pixels = _decode(source, _FORMATS, lambda image: _convert(_eight_bit(image), mode))
+    pixels = _decode(source, _FORMATS, lambda image: _convert(_eight_bit(_loaded(image)), mode))
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def read_labels(source: str | os.PathLike[str] | bytes) -> np.ndarray:
+def read_labels(source: str | os.PathLike[str] | bytes, classes: int = 256) -> np.ndarray:
     """Decodes a label map: a grey or palette picture whose levels or indices number classes.
 
-    They are kept as they are: a palette is not looked up, and 1-bit pictures hold 0 and 1.
+    They are kept as they are: a palette is not looked up, and levels of 1, 2 or 4 bits are not
+    spread over [0, 255].
 
     Args:
         source: A path, or the encoded bytes.
+        classes: How many there are, numbered from 0.
 
     Returns:
         Class numbers, uint8, shape `(height, width, 1)`.
 
     Raises:
         UnreadableImageError: As for `read_image`, and if the picture has colours or more than
-            8 bits, or a format that does not keep numbers (JPEG, WebP, GIF).
+            8 bits, a number that is no class, or a format that does not keep numbers (JPEG,
+            WebP, GIF).
     """
 
     def numbers(image: Image.Image) -> Image.Image:
+        spread = next(
+            (factor for raw, factor in _SPREAD.items() if raw in str(getattr(image, "tile", ""))), 1
+        )
+        image = _loaded(image)
         if image.mode not in ("1", "L", "P"):
             raise ValueError(f"a label map is grey or has a palette, 8 bits, not {image.mode}")
+        if spread > 1:
+            image = Image.fromarray(np.asarray(image) // spread)
+        highest = int(np.asarray(image).max())
+        if highest >= classes:
+            raise ValueError(f"it holds the number {highest}, and there are {classes} classes")
         return image
 
     return _decode(source, _LABEL_FORMATS, numbers).astype(np.uint8)[..., np.newaxis]
@@ -214,7 +228,7 @@ def _decode(
     formats: tuple[str, ...],
     convert: Callable[[Image.Image], Image.Image],
 ) -> np.ndarray:
-    """Decodes a picture completely, turns it upright, and converts it."""
+    """Opens a picture safely; `convert` has to load it."""
     file: BytesIO | str
     if isinstance(source, bytes):
         name, file = f"picture of {len(source)} bytes", BytesIO(source)
@@ -224,13 +238,18 @@ def _decode(
         with Image.open(file, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{image.width}x{image.height} is too large")
-            image.load()
-            return np.asarray(convert(ImageOps.exif_transpose(image)))
+            return np.asarray(convert(image))
     except UnidentifiedImageError as error:
         kinds = ", ".join(formats)
         raise UnreadableImageError(f"{name}: not a picture of a known kind ({kinds})") from error
     except Exception as error:  # On damaged bytes, Pillow's decoders raise almost every type.
         raise UnreadableImageError(f"{name}: cannot be decoded ({error})") from error
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    """Decodes a picture completely and turns it upright."""
+    image.load()
+    return ImageOps.exif_transpose(image)
 
 
 def _mode(channels: int) -> str:

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from cyclegan_tf import cli
-from cyclegan_tf.config import EVAL_MODE, UserError
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.options import EVAL_MODE
 
 
 def main(arguments: Sequence[str]) -> int:

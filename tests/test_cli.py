@@ -8,7 +8,8 @@ import pytest
 
 from cyclegan_tf import train
 from cyclegan_tf.cli import CommandLine
-from cyclegan_tf.config import Config, UserError, options
+from cyclegan_tf.config import Config, options
+from cyclegan_tf.errors import UserError
 
 NAMES = [field.name for _, field, _ in options(Config())]
 
@@ -129,7 +130,7 @@ def test_commands_end_with_one_line_and_a_failure(command, arguments, named):
 )
 def test_the_exit_status(body, status, message):
     code = (
-        "from cyclegan_tf.cli import run\nfrom cyclegan_tf.config import UserError\n"
+        "from cyclegan_tf.cli import run\nfrom cyclegan_tf.errors import UserError\n"
         f"def main(arguments):\n    {body}\nrun(main)"
     )
     done = run_python("-c", code)

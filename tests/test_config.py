@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-from cyclegan_tf.config import MODELS, Config, UserError, options
+from cyclegan_tf.config import Config, options
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.options import MODELS
 
 OPTIONS = {field.name: (group, field, value) for group, field, value in options(Config())}
 
@@ -50,11 +52,27 @@ def test_the_defaults_are_the_papers():
     assert Config().replace({"augment": "none"}).data.augmentations == ()
 
 
+@pytest.mark.parametrize(
+    ("model", "generator", "dropout", "drops"),
+    [
+        ("pix2pix", "unet_256", None, True),
+        ("pix2pix", "resnet_6", None, True),
+        ("pix2pix", "segnet", None, False),
+        ("pix2pix", "unet_256", False, False),
+        ("cyclegan", "resnet_6", None, False),
+        ("cyclegan", "resnet_6", True, True),
+    ],
+)
+def test_dropout_is_there_by_default_where_it_was_published(model, generator, dropout, drops):
+    options = {"generator": generator, "dropout": dropout}
+    assert Config.of(model).replace(options).validate().model.drops is drops
+
+
 def test_models_have_their_published_defaults():
     assert Config.of("cyclegan") == Config()
     pix2pix = Config.of("pix2pix").validate()
     assert (pix2pix.model.generator, pix2pix.model.norm) == ("unet_256", "batch")
-    assert (pix2pix.model.dropout, pix2pix.run.eval_mode) == (True, False)
+    assert (pix2pix.model.drops, pix2pix.run.eval_mode) == (True, False)
     assert (pix2pix.objective.gan_mode, pix2pix.objective.lambda_l1) == ("vanilla", 100.0)
     autoencoder = Config.of("autoencoder").validate()
     assert (autoencoder.model.generator, autoencoder.model.norm) == ("encoder_decoder", "batch")

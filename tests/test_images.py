@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from cyclegan_tf import images
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 RED, WHITE = (255, 0, 0), (255, 255, 255)
@@ -224,6 +224,25 @@ def test_class_numbers_are_read_as_they_are(file_format, palette):
 def test_two_classes_may_be_one_bit():
     bits = Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
     assert images.read_labels(encode(bits, "PNG")).tolist() == [[[0], [1]]]
+
+
+@pytest.mark.parametrize(("bits", "numbers"), [(2, [0, 1, 2, 3]), (4, [1, 11])])
+def test_levels_of_few_bits_are_numbers(bits: int, numbers: list[int]) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", 8 // bits, 1, bits, 0, 0, 0, 0)
+    row = zlib.compress(bytes([0, 0b00011011]))  # A filter byte, then one byte of pixels.
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row) + chunk(b"IEND", b"")
+    assert images.read_labels(png)[0, :, 0].tolist() == numbers
+
+
+def test_a_number_that_is_no_class_is_named() -> None:
+    picture = Image.fromarray(np.array([[0, 3]], np.uint8))
+    assert images.read_labels(encode(picture, "PNG"), classes=4).tolist() == [[[0], [3]]]
+    with pytest.raises(images.UnreadableImageError, match="number 3, and there are 3 classes"):
+        images.read_labels(encode(picture, "PNG"), classes=3)
 
 
 @pytest.mark.parametrize(

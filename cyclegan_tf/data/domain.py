@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from tqdm import tqdm
 
-from cyclegan_tf.config import UserError
 from cyclegan_tf.data.folder_source import MAX_LOST_FRACTION, some
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.data.sources import ImageSource
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import UnreadableImageError
 
 _AT_ONCE = 64  # Pictures in work while loading; bounds what waits beside the cache.

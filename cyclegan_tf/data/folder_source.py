@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import find_images
 
 MAX_LOST_FRACTION = 0.25  # Of a domain's pictures; with more, it is not what the user meant.
 _NAMED_AT_MOST = 20
+_MARKS = "A|B|leftImg8bit|gtFine_labelIds|gtFine_labelTrainIds"
 _log = logging.getLogger(__name__)
 
 
@@ -83,8 +84,13 @@ def partners(a: FolderSource, b: FolderSource) -> tuple[FolderSource, FolderSour
 
 
 def stems(names: Sequence[str]) -> list[str]:
-    """Gives what names of pictures have to agree in: all but the suffix and an _A or _B."""
-    return [re.sub(r"_[AB]$", "", str(PurePosixPath(name).with_suffix(""))) for name in names]
+    """Gives what names of pictures have to agree in: all but the suffix and a domain's mark.
+
+    That is _A or _B, or what Cityscapes writes there.
+    """
+    return [
+        re.sub(rf"_({_MARKS})$", "", str(PurePosixPath(name).with_suffix(""))) for name in names
+    ]
 
 
 def some(names: Sequence[str]) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from cyclegan_tf.config import PREPROCESS, UserError
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.options import PREPROCESS
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Geometry:
     need, by resizing (the official code does so for `none` only, and to multiples of 4).
 
     Attributes:
-        preprocess: One of `cyclegan_tf.config.PREPROCESS`.
+        preprocess: One of `cyclegan_tf.options.PREPROCESS`.
         load_size: In pixels.
         crop_size: In pixels.
         multiple: What the sides of a picture have to be multiples of, in pixels.

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import tensorflow as tf
 
-from cyclegan_tf.config import UserError
 from cyclegan_tf.data import augmentation
 from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.folder_source import some
 from cyclegan_tf.data.geometry import Geometry
+from cyclegan_tf.errors import UserError
 
 
 def keep_pairs(domain_a: Domain, domain_b: Domain) -> tuple[Domain, Domain]:
@@ -56,7 +56,7 @@ def unpaired_dataset(
         domain_a: Pictures of domain A, fitted to `geometry`.
         domain_b: Pictures of domain B, likewise.
         geometry: Gives the crop.
-        augment: Any of `cyclegan_tf.config.AUGMENTATIONS`.
+        augment: Any of `cyclegan_tf.options.AUGMENTATIONS`.
         batch_size: Over all replicas.
         seed: Any integer.
         start_step: Number of the first batch, from 0.
@@ -100,7 +100,7 @@ def paired_dataset(
         domain_a: Pictures of domain A, fitted to `geometry`.
         domain_b: Their partners, as many; label maps are fitted to its `nearest` form.
         geometry: Gives the crop.
-        augment: Any of `cyclegan_tf.config.AUGMENTATIONS`.
+        augment: Any of `cyclegan_tf.options.AUGMENTATIONS`.
         batch_size: Over all replicas.
         seed: Any integer.
         start_step: Number of the first batch, from 0.

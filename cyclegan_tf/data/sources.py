@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from cyclegan_tf.config import UserError
 from cyclegan_tf.data.builders import BUILTIN_NAMES, LABELS, builtin_builder, prepare
 from cyclegan_tf.data.folder_source import FolderSource, partners, stems
 from cyclegan_tf.data.tfds_source import (
@@ -21,6 +20,7 @@ from cyclegan_tf.data.tfds_source import (
     find_builder,
     image_features,
 )
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import UnreadableImageError, read_image, read_labels
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def open_sources(
     load_size: int = 286,
     paired: bool = False,
     swap: bool = False,
-    labels_b: bool = False,
+    classes_b: int | None = None,
 ) -> Sources | None:
     """Opens the two domains of a data set; pictures are decoded when they are asked for.
 
@@ -103,8 +103,9 @@ def open_sources(
         paired: Whether the domains have to be aligned.
         swap: Whether to exchange the domains. What is said of A and B in the arguments holds
             after that, except for `data_a` and `data_b`.
-        labels_b: Whether domain B holds label maps, whose pictures come as class numbers, uint8,
-            shape `(height, width, 1)`; in the built-in sets of `LABELS` they do without it.
+        classes_b: How many classes there are, if domain B holds label maps. Its pictures come as
+            class numbers, uint8, shape `(height, width, 1)`; in the built-in sets of `LABELS`
+            they do without it.
 
     Returns:
         The sources, or None if `split` is `test` and the data has no such split.
@@ -118,7 +119,9 @@ def open_sources(
         raise UserError(f"{_BOTH_WAYS}; received {given}")
     readers: list[_Reader] = [
         partial(read_image, channels=channels_a),
-        read_labels if labels_b else partial(read_image, channels=channels_b),
+        partial(read_labels, classes=classes_b)
+        if classes_b
+        else partial(read_image, channels=channels_b),
     ]
     if swap:
         readers.reverse()

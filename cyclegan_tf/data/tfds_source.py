@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cyclegan_tf.config import UserError
 from cyclegan_tf.data.builders import BUILTIN_NAMES
+from cyclegan_tf.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds  # Takes seconds to import: left to where it is needed.

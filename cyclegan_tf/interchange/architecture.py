@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 
 Shapes = Mapping[str, tuple[int, ...]]
 

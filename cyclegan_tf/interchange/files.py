@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 
 _NAME = re.compile(r"(?P<epoch>.+)_net_(?P<network>[GD](?:_[AB])?)\.pth")
 

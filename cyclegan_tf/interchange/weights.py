@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.interchange.architecture import Discriminator, Generator
 
 _PARAMETERS = {

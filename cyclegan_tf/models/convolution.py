@@ -11,8 +11,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-# Products of fewer channels than this are too thin to pay.
+# Products of fewer channels than this are too thin to pay, and so are rows shorter than this, of
+# which too much is padding.
 _CHANNELS = 64
+_WIDTH = 32
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
@@ -74,12 +76,17 @@ class DoublingConv2D(keras.layers.Conv2DTranspose):
         kernel_size: 3 or 4.
         **kwargs: Bias, initializers, name and dtype, as for `keras.layers.Conv2DTranspose`.
 
+    Raises:
+        ValueError: For another kernel size.
+
     Input: Float `(batch, height, width, channels)`.
     Output: `(batch, 2 * height, 2 * width, filters)`.
     """
 
     def __init__(self, filters: int, kernel_size: Any, **kwargs: Any) -> None:
         super().__init__(filters, kernel_size, **(kwargs | {"strides": 2, "padding": "same"}))
+        if self.kernel_size not in ((3, 3), (4, 4)):
+            raise ValueError(f"`kernel_size` should be 3 or 4. Received: {kernel_size}")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         batch, height, width, _ = tf.unstack(tf.shape(inputs))
@@ -114,11 +121,8 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor, stride: int = 1, zeros: int =
         return tf.nn.conv2d(images, kernel, stride, [[0, 0], sides, sides, [0, 0]])
     if zeros:
         images = tf.pad(images, [[0, 0], [zeros, zeros], [zeros, zeros], [0, 0]])
-    return (
-        _by_products(images, kernel)
-        if min(kernel.shape[2:]) >= _CHANNELS
-        else _in_halves(images, kernel)
-    )
+    pays = min(kernel.shape[2:]) >= _CHANNELS and (images.shape[2] or _WIDTH) >= _WIDTH
+    return _by_products(images, kernel) if pays else _in_halves(images, kernel)
 
 
 def _in_halves(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

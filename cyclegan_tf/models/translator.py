@@ -197,7 +197,8 @@ class AdversarialTranslator(Translator):
     Args:
         networks: By name, as for `Translator`.
         gan_mode: `lsgan`, `vanilla`, `wgangp` or `hinge`, see `losses`.
-        lambda_gradient_penalty: Weight of the gradient penalty, which `wgangp` adds.
+        lambda_gradient_penalty: Weight of the gradient penalty, which `wgangp` adds. Its second
+            derivatives are right for discriminators that were built with `penalized=True`.
         **kwargs: As for `Translator`.
     """
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tqdm import tqdm
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import (
     UnreadableImageError,
     find_images,

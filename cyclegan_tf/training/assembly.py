@@ -9,12 +9,13 @@ import keras
 import tensorflow as tf
 
 from cyclegan_tf import compat
-from cyclegan_tf.config import Config, UserError
+from cyclegan_tf.config import Config
 from cyclegan_tf.data.builders import LABELS
 from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.data.pipeline import keep_pairs, paired_dataset, unpaired_dataset
 from cyclegan_tf.data.sources import open_sources
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import to_uint8
 from cyclegan_tf.models.autoencoder import Autoencoder
 from cyclegan_tf.models.cyclegan import CycleGAN
@@ -50,7 +51,7 @@ class Data:
             load_size=data.load_size,
             paired=config.paired,
             swap=data.swap,
-            labels_b=segments(config),
+            classes_b=class_count(config) if segments(config) else None,
         )
         if sources is None:
             return None
@@ -120,7 +121,7 @@ def build_generators(config: Config) -> dict[str, keras.Model]:
     model, data = config.model, config.data
     own: dict[str, Any] = {}
     if model.generator.startswith(("resnet", "unet")):
-        own["dropout"] = model.dropout
+        own["dropout"] = model.drops
     if model.generator == "encoder_decoder":
         own["bottleneck"] = model.bottleneck
     if segments(config):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_tf.config import Config, UserError
+from cyclegan_tf.config import Config
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.interchange.architecture import Discriminator, Generator, recognize
 from cyclegan_tf.interchange.files import find_networks, read_tensors, write_tensors
 from cyclegan_tf.interchange.weights import assign, to_official, without_leftovers
@@ -280,7 +281,7 @@ def _architecture(config: Config, name: str) -> Generator | Discriminator:
     channels = {"a": config.data.channels_a, "b": config.data.channels_b}
     if name.startswith("generator"):
         source, target = channels[name[-2]], channels[name[-1]]
-        return Generator(model.generator, source, target, model.filters, model.norm, model.dropout)
+        return Generator(model.generator, source, target, model.filters, model.norm, model.drops)
     judged = channels.get(name.removeprefix("discriminator_"), sum(channels.values()))
     filters = model.discriminator_filters or model.filters
     return Discriminator(

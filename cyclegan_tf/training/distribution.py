@@ -5,7 +5,7 @@ import logging
 
 import tensorflow as tf
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 
 _log = logging.getLogger(__name__)
 

@@ -15,8 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf import compat
-from cyclegan_tf.config import Config, UserError
+from cyclegan_tf.config import Config
 from cyclegan_tf.data.pipeline import epoch_steps, evaluation_pictures
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.evaluate import Evaluation, evaluate, sample_sheet
 from cyclegan_tf.images import write_image
 from cyclegan_tf.models.autoencoders import label_maps

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.training.observers import Observer
 
 _log = logging.getLogger(__name__)

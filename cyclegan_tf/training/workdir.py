@@ -7,7 +7,8 @@ from pathlib import Path
 
 import filelock
 
-from cyclegan_tf.config import Config, UserError
+from cyclegan_tf.config import Config
+from cyclegan_tf.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cyclegan_tf.config import UserError
 from cyclegan_tf.data.folder_source import FolderSource, partners, some
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import read_image, write_image
 
 
@@ -25,6 +25,14 @@ def test_partners_have_the_same_name(tmp_path):
     ]
     assert [int(kept_a[i].max()) for i in range(3)] == [1, 0, 2]
     assert [int(kept_b[i].max()) for i in range(3)] == [101, 102, 100]
+
+
+def test_what_cityscapes_puts_behind_a_name_does_not_count(tmp_path):
+    a = folder(tmp_path / "a", ["ulm/ulm_1_leftImg8bit.png", "ulm/ulm_2_leftImg8bit.png"])
+    b = folder(tmp_path / "b", ["ulm/ulm_2_gtFine_labelIds.png", "ulm/ulm_1_gtFine_labelIds.png"])
+    kept_a, kept_b = partners(a, b)
+    assert [name[:9] for name in kept_a.names] == [name[:9] for name in kept_b.names]
+    assert len(kept_a) == 2
 
 
 def test_those_without_a_partner_are_named_and_left_out(tmp_path, caplog):

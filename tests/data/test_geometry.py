@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cyclegan_tf.config import PREPROCESS, UserError
 from cyclegan_tf.data.geometry import Geometry
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.options import PREPROCESS
 
 
 def noise(height, width, channels=3):

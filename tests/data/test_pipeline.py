@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.config import UserError
 from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.data.pipeline import (
@@ -14,6 +13,7 @@ from cyclegan_tf.data.pipeline import (
     paired_dataset,
     unpaired_dataset,
 )
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import UnreadableImageError, to_uint8
 
 IDENTITY = Geometry("resize_and_crop", load_size=8, crop_size=8)

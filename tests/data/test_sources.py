@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cyclegan_tf.config import UserError
 from cyclegan_tf.data import sources
 from cyclegan_tf.data.sources import open_sources
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import UnreadableImageError, write_image
 
 
@@ -273,7 +273,7 @@ def test_label_maps_are_read_as_class_numbers(tmp_path, swap):
     (tmp_path / label).mkdir()
     picture.save(tmp_path / label / "1.png")
     folders = {"data_a": str(tmp_path / "a"), "data_b": str(tmp_path / "b")}
-    a, b, _ = open_sources(**folders, paired=True, labels_b=True, swap=swap)
+    a, b, _ = open_sources(**folders, paired=True, classes_b=256, swap=swap)
     assert a[0].shape == (8, 8, 3)
     np.testing.assert_array_equal(b[0], classes[..., np.newaxis])
 
@@ -282,6 +282,6 @@ def test_coloured_label_maps_are_named(tmp_path):
     for domain in "ab":
         fill(tmp_path / domain, ["1.png"])
     folders = {"data_a": str(tmp_path / "a"), "data_b": str(tmp_path / "b")}
-    b = open_sources(**folders, paired=True, labels_b=True).b
+    b = open_sources(**folders, paired=True, classes_b=256).b
     with pytest.raises(UnreadableImageError, match="b/1.png: .*label map .*not RGB"):
         b[0]

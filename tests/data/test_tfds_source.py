@@ -9,9 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from cyclegan_tf.config import UserError
 from cyclegan_tf.data import tfds_source
 from cyclegan_tf.data.sources import open_sources
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import read_image, write_image
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -144,7 +144,7 @@ def test_examples_of_two_pictures_are_pairs_in_the_order_of_their_names(data_dir
         assert [int(a[i].max()) for i in range(number)] == [100 + level + i for i in range(number)]
         assert [int(b[i].max()) for i in range(number)] == [level + i for i in range(number)]
         assert a[0].shape == (4, 8, 1) and b[0].shape == (4, 8, 3)
-    swapped = open_sources("tfds:stereo", labels_b=True, paired=True, swap=True)
+    swapped = open_sources("tfds:stereo", classes_b=256, paired=True, swap=True)
     assert swapped.b[2].tolist() == [[[102]] * 8] * 4 and int(swapped.a[2].max()) == 2
 
 

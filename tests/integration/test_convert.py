@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cyclegan_tf import convert, evaluate, translate
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import read_image, write_image
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra `torch`)")

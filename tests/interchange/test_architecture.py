@@ -2,7 +2,7 @@
 
 import pytest
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.interchange.architecture import Discriminator, Generator, recognize
 from cyclegan_tf.interchange.weights import without_leftovers
 

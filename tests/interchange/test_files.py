@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.interchange.files import find_networks, read_tensors, write_tensors
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra `torch`)")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.compat import network_state
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.interchange.architecture import recognize
 from cyclegan_tf.interchange.weights import assign, to_official, without_leftovers
 from cyclegan_tf.models.discriminators import discriminator

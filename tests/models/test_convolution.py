@@ -5,10 +5,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cyclegan_tf.models import convolution
 from cyclegan_tf.models.convolution import Conv2D, DoublingConv2D, convolve, kernel_gradient
 
 # Channels in and out: one of them below the number from which products pay, or both above.
 THIN, WIDE = (3, 64), (64, 65)
+
+
+@pytest.fixture(autouse=True)
+def products_at_any_width(monkeypatch):
+    """What pays is a matter of speed; what is right shows on small pictures, too."""
+    monkeypatch.setattr(convolution, "_WIDTH", 1)
 
 
 def plain(images, kernel, stride=1, zeros=0):
@@ -70,6 +77,21 @@ def test_sizes_known_only_at_run_time_change_nothing(batch, channels):
     expected = tape.gradient(loss, [images, kernel])
     for mine, theirs in zip(gradients(images, kernel), expected, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-11 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize(("width", "products"), [(31, 0), (32, 9)])
+def test_products_take_over_where_rows_are_long(width, products, monkeypatch):
+    monkeypatch.undo()
+
+    @tf.function
+    def gradient(images, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            outputs = convolve(images, kernel)
+        return tape.gradient(outputs, kernel)
+
+    graph = gradient.get_concrete_function(random(2, 4, width, 64), random(3, 3, 64, 64)).graph
+    assert sum(op.type == "MatMul" for op in graph.get_operations()) == products
 
 
 def test_the_gradient_of_a_kernel_that_is_not_square():
@@ -219,3 +241,8 @@ def test_products_work_in_half_precision(policy):
 def test_other_paddings_are_refused():
     with pytest.raises(ValueError, match="`zeros` says how to pad. Received: padding=same"):
         Conv2D(1, 3, padding="same")
+
+
+def test_a_doubling_convolution_refuses_kernels_that_it_would_shift():
+    with pytest.raises(ValueError, match="3 or 4. Received: 5"):
+        DoublingConv2D(1, 5)

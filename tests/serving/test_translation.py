@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import read_image, write_image
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.models.layers import RequireMultiple

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.compat import network_state
-from cyclegan_tf.config import Config, UserError
+from cyclegan_tf.config import Config
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.training.checkpoints import Checkpoints
 from cyclegan_tf.training.conversion import (
     from_pytorch,

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.training import distribution
 from cyclegan_tf.training.distribution import make_strategy
 

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.compat import KERAS_3, set_precision
-from cyclegan_tf.config import Config, UserError
+from cyclegan_tf.config import Config
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.training import loop
 from cyclegan_tf.training.description import describe, expected_memory
 from cyclegan_tf.training.experiment import Experiment, load_generators
@@ -94,7 +95,7 @@ def paired_experiment(data: Path, workdir: Path, **options: object) -> Experimen
     """A run of pix2pix with dropout and batch norm."""
     known = {name: value for name, value in TINY.items() if name != "pool_size"}
     config = Config.of("pix2pix").replace({**known, "data": str(data), **options})
-    assert (config.model.dropout, config.model.norm) == (True, "batch")
+    assert (config.model.drops, config.model.norm) == (True, "batch")
     return Experiment(config, workdir)
 
 

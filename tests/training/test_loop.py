@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.training import loop
 from cyclegan_tf.training.distribution import make_strategy
 

@@ -16,7 +16,7 @@ import io
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from cyclegan_tf.config import UserError
+from cyclegan_tf.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from cyclegan_tf.config import UserError
 from cyclegan_tf.data import builders
+from cyclegan_tf.errors import UserError
 
 tfds = pytest.importorskip("tensorflow_datasets")
 pytest.importorskip("python_avatars", reason="avatars need the extra demo-data")

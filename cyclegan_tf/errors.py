@@ -1,0 +1,5 @@
+"""The one exception that means: this can be put right by whoever gave the command."""
+
+
+class UserError(ValueError):
+    """A mistake in what the user gave; commands print it as one line and exit non-zero."""
