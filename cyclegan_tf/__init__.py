@@ -9,14 +9,16 @@ __version__ = "0.1.0"
 # seconds and `--help` should not.
 _HOMES = {
     "Config": "config",
-    "UserError": "config",
+    "UserError": "errors",
     "CycleGAN": "models.cyclegan",
+    "Pix2Pix": "models.pix2pix",
+    "Autoencoder": "models.autoencoder",
     "ImagePool": "models.image_pool",
     "resnet_generator": "models.generators",
     "patch_discriminator": "models.discriminators",
     "adam": "compat",
     "Geometry": "data.geometry",
-    "Domain": "data.pipeline",
+    "Domain": "data.domain",
     "open_sources": "data.sources",
     "unpaired_dataset": "data.pipeline",
     "Experiment": "training.experiment",

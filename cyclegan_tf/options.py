@@ -221,7 +221,8 @@ class ObjectiveConfig:
     )
     noise: float = option(
         0.0,
-        "Standard deviation of the noise added to inputs in training, for the range [-1, 1].",
+        "Standard deviation of the noise added to inputs in training and evaluation, for the range "
+        "[-1, 1].",
         minimum=0.0,
         models=("autoencoder",),
     )
@@ -310,7 +311,13 @@ class RunConfig:
 # What a model has otherwise than the classes above, which hold CycleGAN's defaults.
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "pix2pix": {"generator": "unet_256", "norm": "batch", "gan_mode": "vanilla"},
-    "autoencoder": {"generator": "encoder_decoder", "norm": "batch", "load_size": 256},
+    # A picture's own statistics, as the adversarial models take them, would lose its colours.
+    "autoencoder": {
+        "generator": "encoder_decoder",
+        "norm": "batch",
+        "load_size": 256,
+        "eval_mode": True,
+    },
 }
 
 

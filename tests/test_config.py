@@ -76,8 +76,9 @@ def test_models_have_their_published_defaults():
     assert (pix2pix.objective.gan_mode, pix2pix.objective.lambda_l1) == ("vanilla", 100.0)
     autoencoder = Config.of("autoencoder").validate()
     assert (autoencoder.model.generator, autoencoder.model.norm) == ("encoder_decoder", "batch")
-    for config in (pix2pix, autoencoder):
-        assert (config.optimizer, config.run) == (Config().optimizer, Config().run)
+    assert pix2pix.run == Config().run
+    assert autoencoder.run == dataclasses.replace(Config().run, eval_mode=True)
+    assert pix2pix.optimizer == autoencoder.optimizer == Config().optimizer
     with pytest.raises(UserError, match="--model=magic: expected one of cyclegan, pix2pix"):
         Config.of("magic").validate()
 

@@ -13,7 +13,12 @@ from cyclegan_tf.config import Config
 from cyclegan_tf.data.builders import LABELS
 from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.geometry import Geometry
-from cyclegan_tf.data.pipeline import keep_pairs, paired_dataset, unpaired_dataset
+from cyclegan_tf.data.pipeline import (
+    evaluation_pictures,
+    keep_pairs,
+    paired_dataset,
+    unpaired_dataset,
+)
 from cyclegan_tf.data.sources import open_sources
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import to_uint8
@@ -114,6 +119,21 @@ def batches(config: Config, data: Data, start_step: int, stop_step: int) -> tf.d
         stop_step=stop_step,
     )
     return stream.map(lambda a, b: (a, to_uint8(b))) if segments(config) else stream
+
+
+def evaluation_inputs(config: Config, data: Data) -> tuple[tf.data.Dataset, tf.data.Dataset]:
+    """Returns both domains in order, as in evaluation: A with noise, where that is trained on.
+
+    A picture's noise is a function of the seed and its number.
+    """
+    a, b = (evaluation_pictures(domain, geometry(config)) for domain in (data.a, data.b))
+    noise, seed = config.objective.noise, config.optimizer.seed
+
+    def noisy(number: tf.Tensor, picture: tf.Tensor) -> tf.Tensor:
+        key = tf.stack([tf.constant(seed, tf.int64), number])
+        return picture + noise * tf.random.stateless_normal(tf.shape(picture), key)
+
+    return (a.enumerate().map(noisy) if noise else a), b
 
 
 def build_generators(config: Config) -> dict[str, keras.Model]:

@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 
 from cyclegan_tf.config import Config
-from cyclegan_tf.training.experiment import Experiment, geometry
+from cyclegan_tf.training.assembly import geometry
+from cyclegan_tf.training.experiment import Experiment
 
 
 def describe(experiment: Experiment) -> str:

@@ -16,14 +16,14 @@ import tensorflow as tf
 
 from cyclegan_tf import compat
 from cyclegan_tf.config import Config
-from cyclegan_tf.data.pipeline import epoch_steps, evaluation_pictures
+from cyclegan_tf.data.pipeline import epoch_steps
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.evaluate import Evaluation, evaluate, sample_sheet
 from cyclegan_tf.images import write_image
 from cyclegan_tf.models.autoencoders import label_maps
 from cyclegan_tf.models.translator import Translator
 from cyclegan_tf.training import assembly, conversion, loop, observers
-from cyclegan_tf.training.assembly import Data, geometry
+from cyclegan_tf.training.assembly import Data
 from cyclegan_tf.training.checkpoints import Checkpoints
 from cyclegan_tf.training.distribution import make_strategy, set_intra_op_threads
 from cyclegan_tf.training.workdir import Workdir
@@ -157,11 +157,7 @@ class Experiment:
     def _draw_samples(self) -> np.ndarray:
         """Draws a few pictures and what the generators make of them, one row for each number."""
         data = self.test_data or self.train_data
-        pictures = zip(
-            evaluation_pictures(data.a, geometry(self.config)),
-            evaluation_pictures(data.b, geometry(self.config)),
-            strict=False,
-        )
+        pictures = zip(*assembly.evaluation_inputs(self.config, data), strict=False)
         labels = assembly.segments(self.config)
         return sample_sheet(islice(pictures, 4), self.model.translators, labels)
 
@@ -171,8 +167,7 @@ def evaluate_generators(
 ) -> Evaluation:
     """Evaluates generators on a split, and stores `evaluation.json` and `gallery.png`."""
     evaluation = evaluate(
-        evaluation_pictures(data.a, geometry(config)),
-        evaluation_pictures(data.b, geometry(config)),
+        *assembly.evaluation_inputs(config, data),
         {d: tf.function(g, reduce_retracing=True) for d, g in generators.items()},
         aligned=data.aligned,
         labels=assembly.segments(config),
