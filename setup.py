@@ -28,6 +28,8 @@ setup(
         "importlib_resources>=6.1,<8",
         "pillow>=10.3,<14",
         "numpy>=1.23.5,<3",
+        "scipy>=1.10,<2",
+        "matplotlib>=3.8,<4",
         "absl-py>=1.4,<3",
         "tqdm>=4.66,<5",
         "filelock>=3.12,<5",
@@ -46,7 +48,6 @@ setup(
             "pytest-xdist>=3.6,<4",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",
-            "matplotlib>=3.8,<4",
         ],
     },
 )

@@ -158,6 +158,23 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
         partial.unlink(missing_ok=True)
 
 
+def resize(image: np.ndarray, longer: int) -> np.ndarray:
+    """Resizes a picture (Lanczos), keeping its proportions.
+
+    Args:
+        image: uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels.
+        longer: The longer side of the result, in pixels.
+
+    Returns:
+        uint8 in [0, 255], same number of channels; the shorter side is at least 1.
+    """
+    height, width, channels = image.shape
+    scale = longer / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    resized = _from_array(image).resize(size, Image.Resampling.LANCZOS)
+    return np.asarray(resized).reshape(*size[::-1], channels)
+
+
 def to_float(images: tf.Tensor) -> tf.Tensor:
     """Maps uint8 [0, 255] to float32 [-1, 1], any shape."""
     return tf.cast(images, tf.float32) / 127.5 - 1.0

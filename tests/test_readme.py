@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import convert, evaluate, train, translate
+from cyclegan_tf import convert, evaluate, stylize, train, translate
+from cyclegan_tf.images import write_image
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -17,15 +18,15 @@ COMMANDS = {
     "translate": translate.main,
     "evaluate": evaluate.main,
     "convert": convert.main,
+    "stylize": stylize.main,
 }
-TINY = [
-    "--generator=resnet_1",
-    "--filters=3",
-    "--discriminator_layers=1",
-    "--load_size=20",
-    "--crop_size=16",
-    "--max_steps=1",
-]
+TINY = {
+    "train": [
+        *("--generator=resnet_1", "--filters=3", "--discriminator_layers=1"),
+        *("--load_size=20", "--crop_size=16", "--max_steps=1"),
+    ],
+    "stylize": ["--backbone_weights=random", "--iterations=1"],
+}
 
 
 def test_commands_run_in_their_order(
@@ -36,15 +37,17 @@ def test_commands_run_in_their_order(
     monkeypatch.chdir(tmp_path)
     pytest.importorskip("torch", reason="converting needs the extra torch")
     pytorch_files(tmp_path / "checkpoints/horse2zebra")
+    for name in ("photo.jpg", "painting.jpg"):
+        write_image(tmp_path / name, np.zeros((32, 40, 3), np.uint8))
     lines = re.findall(r"^    python -m cyclegan_tf\.(\w+) (.+)$", README, re.MULTILINE)
     assert [name for name, _ in lines] == [
-        *("train", "translate", "evaluate", "convert", "convert")
+        *("train", "translate", "evaluate", "convert", "convert", "stylize", "stylize")
     ]
     for name, flags in lines:
-        small = TINY if name == "train" else []
-        assert COMMANDS[name]([name, *flags.split(), *small]) == 0
+        assert COMMANDS[name]([name, *flags.split(), *TINY.get(name, [])]) == 0
     assert len(list((tmp_path / "translated").iterdir())) == 3
     assert len(list((tmp_path / "checkpoints/back").iterdir())) == 4
+    assert (tmp_path / "painted.png").exists() and (tmp_path / "texture.png").exists()
 
 
 def pytorch_files(folder: Path) -> None:

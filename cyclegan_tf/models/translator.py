@@ -245,7 +245,7 @@ def together(network: keras.Model, *batches: tf.Tensor, remat: bool = False) -> 
 
     One large pass is faster than several small ones. It is not the same where pictures differ
     in size, where batch norm takes statistics over all of them, or where dropout numbers the
-    pictures of the global batch.
+    pictures of the global batch; and where memory is short, it takes twice as much.
 
     Args:
         network: From and to float tensors whose first dimension is the batch.
@@ -261,7 +261,9 @@ def together(network: keras.Model, *batches: tf.Tensor, remat: bool = False) -> 
 
     # A graph can recompute functions of tensors alone.
     run = tf.recompute_grad(run) if remat else run
-    apart = any(isinstance(x, (keras.layers.BatchNormalization, Dropout)) for x in network.layers)
+    apart = remat or any(
+        isinstance(layer, (keras.layers.BatchNormalization, Dropout)) for layer in network.layers
+    )
     shapes = {tuple(batch.shape[1:]) for batch in batches}
     if apart or len(shapes) > 1 or None in shapes.pop():
         return [run(batch) for batch in batches]

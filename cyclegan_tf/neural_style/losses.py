@@ -1,0 +1,93 @@
+"""What neural style minimizes: distances of features, of their Gram matrices, and roughness.
+
+Reference:
+    Gatys et al., "Texture Synthesis Using Convolutional Neural Networks",
+    https://arxiv.org/abs/1505.07376, and "A Neural Algorithm of Artistic Style",
+    https://arxiv.org/abs/1508.06576; with the factors of jcjohnson/neural-style.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def gram_matrix(features: tf.Tensor) -> tf.Tensor:
+    """Computes which features occur together, wherever that is.
+
+    Args:
+        features: Float `(1, height, width, channels)`.
+
+    Returns:
+        `F^T F / (channels * height * width)` with a row of F for each position; float
+        `(channels, channels)`.
+    """
+    channels = features.shape[-1]
+    rows = tf.reshape(features, [-1, channels])
+    elements = tf.cast(tf.size(features), features.dtype)
+    return tf.matmul(rows, rows, transpose_a=True) / elements
+
+
+def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Computes the mean squared difference of features.
+
+    Args:
+        features: Float, of any shape.
+        target: Of the same shape.
+
+    Returns:
+        A scalar.
+    """
+    return tf.reduce_mean(tf.math.squared_difference(features, target))
+
+
+def style_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Computes the mean squared difference of the Gram matrix.
+
+    Args:
+        features: Float `(1, height, width, channels)`.
+        target: Gram matrix, `(channels, channels)`.
+
+    Returns:
+        A scalar.
+    """
+    return content_loss(gram_matrix(features), target)
+
+
+def total_variation_loss(image: tf.Tensor) -> tf.Tensor:
+    """Computes half the sum of squared steps to the right and downward neighbour.
+
+    The last row and column take no steps. jcjohnson/neural-style has only the gradient of this.
+
+    Args:
+        image: Float `(1, height, width, channels)`.
+
+    Returns:
+        A scalar.
+    """
+    here = image[:, :-1, :-1]
+    right, down = image[:, :-1, 1:] - here, image[:, 1:, :-1] - here
+    return tf.nn.l2_loss(right) + tf.nn.l2_loss(down)
+
+
+def with_normalized_gradient(features: tf.Tensor, weight: float) -> tf.Tensor:
+    """Passes features through, and brings the gradient that comes back to a set size.
+
+    The loss of each layer then has a say according to its weight alone. What is minimized is no
+    function any more, which Adam does not mind; L-BFGS' line searches may.
+
+    Args:
+        features: Float, of any shape.
+        weight: The sum of the gradient's absolute values.
+
+    Returns:
+        The features.
+    """
+
+    @tf.custom_gradient
+    def passed(x: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            return upstream * (weight / (tf.reduce_sum(tf.abs(upstream)) + 1e-8))
+
+        return tf.identity(x), gradient
+
+    return passed(features)

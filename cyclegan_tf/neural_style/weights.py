@@ -1,0 +1,139 @@
+"""Where VGG's weights come from: Keras' download, a file, or chance."""
+
+import hashlib
+import logging
+import os
+import socket
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.neural_style.features import kernel_shapes
+
+# Of the kernels and biases rounded to float16, so that a rounded copy counts as the original.
+# Computed by `fingerprint` from the published weights.
+FINGERPRINTS = {"vgg16": "a74f899c6e8b184c80c758587e861083666cffb98e12e5e10291302be7ffd22f"}
+_HOST = "storage.googleapis.com"
+_SECONDS = 10
+_WAYS = (
+    "ways out: --backbone_weights=FILE with Keras' weights (.npz, .h5, .weights.h5), a network for "
+    "--backbone_weights=imagenet, or --backbone_weights=random"
+)
+_log = logging.getLogger(__name__)
+
+
+def load_weights(name: str, source: str, seed: int = 0) -> dict[str, np.ndarray]:
+    """Loads the weights of a VGG without its classifier.
+
+    Args:
+        name: `vgg16` or `vgg19`.
+        source: `imagenet` for Keras' own download and cache; `random`; or a file: `.npz` with
+            arrays named `block1_conv1/kernel` and so on, or what Keras saved (`.h5`,
+            `.weights.h5`).
+        seed: Of random weights.
+
+    Returns:
+        float32 by name, see `Backbone`.
+
+    Raises:
+        UserError: If there is no network, no file, or the file is damaged or another network's.
+    """
+    if source == "random":
+        return random_weights(name, seed)
+    if source == "imagenet":
+        return _downloaded(name)
+    path = Path(source)
+    if not path.is_file():
+        raise UserError(f"--backbone_weights={source}: there is no such file; {_WAYS}")
+    weights = _from_npz(path) if path.suffix == ".npz" else _from_keras(name, path)
+    _check(name, weights, path)
+    return weights
+
+
+def random_weights(name: str, seed: int = 0) -> dict[str, np.ndarray]:
+    """Draws filters as He et al. (https://arxiv.org/abs/1502.01852) start them, and no biases.
+
+    Even these describe textures: Ustyuzhaninov et al., https://arxiv.org/abs/1606.00021; He, Wang
+    and Hopcroft, https://arxiv.org/abs/1606.04801.
+    """
+    rng, weights = np.random.default_rng(seed), {}
+    for layer, shape in kernel_shapes(name).items():
+        deviation = np.sqrt(2.0 / np.prod(shape[:3]))
+        weights[f"{layer}/kernel"] = rng.normal(0.0, deviation, shape).astype(np.float32)
+        weights[f"{layer}/bias"] = np.zeros(shape[-1:], np.float32)
+    return weights
+
+
+def fingerprint(weights: Mapping[str, np.ndarray]) -> str:
+    """Computes a SHA-256 of weights rounded to float16, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(weights[name], np.float16).tobytes())
+    return digest.hexdigest()
+
+
+def _check(name: str, weights: Mapping[str, np.ndarray], path: Path) -> None:
+    for layer, values in weights.items():
+        if not np.all(np.isfinite(values)):
+            raise UserError(f"{path} is damaged: {layer} holds values that are no numbers")
+    found = fingerprint(weights)
+    if name in FINGERPRINTS and found != FINGERPRINTS[name]:
+        _log.warning(
+            "%s does not hold ImageNet's %s: its checksum is %s, not %s",
+            *(path, name, found[:12], FINGERPRINTS[name][:12]),
+        )
+    else:
+        _log.info("%s: checksum %s", path, found[:12])
+
+
+def _from_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        # The archive's own checksums are verified when its members are read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name].astype(np.float32) for name in stored.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged or no .npz of weights: {error}") from error
+
+
+def _from_keras(name: str, path: Path) -> dict[str, np.ndarray]:
+    network = _network(name, None)
+    try:
+        network.load_weights(path)
+    except Exception as error:  # h5py and Keras raise almost every type.
+        raise UserError(f"{path} holds no weights of Keras' {name}: {error}") from error
+    return _of_network(network)
+
+
+def _downloaded(name: str) -> dict[str, np.ndarray]:
+    """Takes Keras' weights from its cache, or has it download them and verify their checksum."""
+    file = f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    if not (home / "models" / file).is_file():
+        try:
+            socket.create_connection((_HOST, 443), _SECONDS).close()
+        except OSError as error:
+            raise UserError(
+                f"cannot download the weights of {name} from {_HOST} ({error}); {_WAYS}"
+            ) from error
+    try:
+        return _of_network(_network(name, "imagenet"))
+    except Exception as error:  # urllib, h5py and Keras raise almost every type.
+        raise UserError(f"cannot download the weights of {name}: {error}; {_WAYS}") from error
+
+
+def _network(name: str, weights: str | None) -> keras.Model:
+    make = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[name]
+    return make(include_top=False, weights=weights)
+
+
+def _of_network(network: keras.Model) -> dict[str, np.ndarray]:
+    weights = {}
+    for layer in network.layers:
+        for part, values in zip(("kernel", "bias"), layer.get_weights(), strict=False):
+            weights[f"{layer.name}/{part}"] = values
+    return weights
