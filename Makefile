@@ -26,7 +26,7 @@ ifeq ($(ADDONS_PYTHON),)
 else
 	$(MAKE) .venv-addons/dev
 	CYCLEGAN_TF_OTHER_PYTHON=$(CURDIR)/.venv/bin/python .venv-addons/bin/python -m pytest -n 2 \
-		tests/models tests/training tests/integration
+		tests/models tests/neural_style tests/training tests/integration
 endif
 
 clean:

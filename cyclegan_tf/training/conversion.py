@@ -220,10 +220,9 @@ def _configuration(model: str, networks: Mapping[str, _Official], source: str | 
     options = _common_options(networks)
     kind, _, size = options["generator"].partition("_")
     if kind == "unet":
-        options["dropout"] = model == "pix2pix"
         _log.info(
             "a U-Net's file does not tell whether it has dropout; taken as %s's default, %s",
-            *(("pix2pix", "on") if options["dropout"] else ("CycleGAN", "off")),
+            *(("pix2pix", "on") if model == "pix2pix" else ("CycleGAN", "off")),
         )
         # As published: 286 and 256 pixels for 8 levels.
         options["crop_size"] = max(int(size), 128)

@@ -181,7 +181,9 @@ def test_models_compute_everything_of_their_generators_again_if_asked(name):
             listener.heard.clear()
         tf.function(model.train_step)(tuple(pictures((16, 16), (16, 16))))
         calls.append([len(listener.heard) for listener in listeners])
-    assert calls[1] == [2 * count for count in calls[0]]
+    # Otherwise a CycleGAN's fakes and identities are one pass, beside that of the cycle.
+    passes = {"cyclegan": [3, 3]}.get(name, calls[0])
+    assert calls[1] == [2 * count for count in passes]
     assert calls[0][0] > 0
 
 

@@ -42,6 +42,7 @@ def test_an_archive_is_read(drawn, dtype, tmp_path, caplog):
     assert weights.fingerprint(found) == weights.fingerprint(drawn)
 
 
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
 @pytest.mark.parametrize("suffix", [".h5", ".weights.h5"])
 def test_what_keras_saved_is_read(drawn, suffix, tmp_path):
     network = keras.applications.VGG16(include_top=False, weights=None)

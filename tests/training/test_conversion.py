@@ -167,7 +167,7 @@ def test_the_dropout_of_a_unet_is_the_models(
     from_pytorch(saved(tmp_path / "official", networks), tmp_path / "run")
     config = Workdir(tmp_path / "run").stored_config()
     assert config is not None
-    assert (config.model.model, config.model.dropout) == (model, dropout)
+    assert (config.model.model, config.model.drops) == (model, dropout)
     assert f"default, {'on' if dropout else 'off'}" in caplog.text
 
 
