@@ -1,9 +1,16 @@
 """CycleGAN for Keras and TensorFlow: translating images between two unpaired domains."""
 
 import importlib
+import os
 from typing import Any
 
 __version__ = "0.1.0"
+
+# TensorFlow reads these once, when any module of this package imports it, whichever is the first.
+# It writes to stderr, at import, about the GPU libraries it did not find.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Its oneDNN kernels are on by default on some CPUs only; they are faster on all that have AVX2.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # Where each public name lives; they are imported when first used, because TensorFlow takes
 # seconds and `--help` should not.

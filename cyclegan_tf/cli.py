@@ -141,10 +141,9 @@ def import_tensorflow() -> None:
     os.dup2(nowhere, 2)
     os.close(nowhere)
     try:
-        # It settles how TensorFlow is to be imported.
-        from cyclegan_tf import compat
+        import tensorflow as tf
 
-        compat.tf.config.list_physical_devices()
+        tf.config.list_physical_devices()
     finally:
         os.dup2(terminal, 2)
         os.close(terminal)

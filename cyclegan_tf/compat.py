@@ -4,14 +4,8 @@ TensorFlow 2.20 and later bring Keras 3; TensorFlow 2.15 brings Keras 2, the las
 tensorflow-addons can be imported beside.
 """
 
-import os
 import warnings
 from typing import Any
-
-# TensorFlow writes to stderr, at import, about the GPU libraries it did not find.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Its oneDNN kernels are on by default on some CPUs only; they are faster on all that have AVX2.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
 import tensorflow as tf

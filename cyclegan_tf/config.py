@@ -11,6 +11,7 @@ from cyclegan_tf.options import (
     AUGMENTATIONS,
     MODEL_DEFAULTS,
     MODELS,
+    WITH_DROPOUT,
     DataConfig,
     ModelConfig,
     ObjectiveConfig,
@@ -84,7 +85,7 @@ class Config:
         generator = self.model.generator
         for name, value, kinds in (
             ("bottleneck", self.model.bottleneck, ("encoder_decoder",)),
-            ("dropout", self.model.dropout, ("resnet", "unet")),
+            ("dropout", self.model.dropout, WITH_DROPOUT),
             ("upsampling", self.model.upsampling != "transposed", ("resnet", "gated", "unet")),
         ):
             if value and not generator.startswith(kinds):

@@ -35,6 +35,8 @@ EVAL_MODE = (
     "batch norm takes each picture's own."
 )
 AUGMENTATIONS = ("flip", "crop", "rotate", "colour")
+# How the names of those generators begin that have dropout.
+WITH_DROPOUT = ("resnet", "unet")
 PREPROCESS = ("resize_and_crop", "resize", "crop", "scale_width", "scale_width_and_crop", "none")
 
 
@@ -151,7 +153,7 @@ class ModelConfig:
     @property
     def drops(self) -> bool:
         """Whether there is dropout: `dropout`, or as published."""
-        has_it = self.generator.startswith(("resnet", "unet"))
+        has_it = self.generator.startswith(WITH_DROPOUT)
         return self.model == "pix2pix" and has_it if self.dropout is None else self.dropout
 
     @property

@@ -1,6 +1,7 @@
 """The package's public names."""
 
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -40,3 +41,14 @@ def test_the_version_is_one_that_setup_reads():
 def test_importing_the_package_does_not_import_tensorflow():
     code = "import sys, cyclegan_tf, cyclegan_tf.cli; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("first", ["images", "neural_style", "data.pipeline", "models.cyclegan"])
+def test_tensorflow_is_told_of_onednn_whichever_module_imports_it_first(first):
+    code = (
+        f"import os, cyclegan_tf.{first}, sys\n"
+        "sys.exit('tensorflow' not in sys.modules or os.environ['TF_ENABLE_ONEDNN_OPTS'] != '1')"
+    )
+    environment = {n: v for n, v in os.environ.items() if n != "TF_ENABLE_ONEDNN_OPTS"}
+    found = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    assert found.returncode == 0

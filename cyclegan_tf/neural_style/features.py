@@ -10,7 +10,7 @@ from cyclegan_tf.errors import UserError
 
 # Convolutions in each block. Simonyan and Zisserman, https://arxiv.org/abs/1409.1556.
 BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
-POOLING = ("max", "average")
+_POOLS: dict[str, Any] = {"max": tf.nn.max_pool2d, "average": tf.nn.avg_pool2d}
 # Of ImageNet's pictures, red, green and blue; VGG was trained on differences from them.
 MEAN_COLOUR = np.array([123.68, 116.779, 103.939], np.float32)
 
@@ -78,8 +78,7 @@ class Backbone:
     def _pooled(self, x: tf.Tensor) -> tf.Tensor:
         if 1 in x.shape[1:3]:
             raise UserError("the picture is too small for these layers: take lower ones")
-        pool: Any = tf.nn.max_pool2d if self.pooling == "max" else tf.nn.avg_pool2d
-        return pool(x, 2, 2, "VALID")
+        return _POOLS[self.pooling](x, 2, 2, "VALID")
 
 
 def kernel_shapes(name: str) -> dict[str, tuple[int, int, int, int]]:

@@ -78,15 +78,16 @@ class Objective:
             image: float32 `(1, height, width, 3)` in [0, 255].
         """
         features = self.backbone(image, {*self.content_targets, *self.style_targets})
+        contents = self.content_targets, self.content_layers, self.content_weight
+        styles = self.style_targets, self.style_layers, self.style_weight
         terms = {}
-        for kind, targets, loss, weight in (
-            ("content", self.content_targets, losses.content_loss, self.content_weight),
-            ("style", self.style_targets, losses.style_loss, self.style_weight),
+        for kind, loss, (targets, layers, weight) in (
+            ("content", losses.content_loss, contents),
+            ("style", losses.style_loss, styles),
         ):
-            shares = self.content_layers if kind == "content" else self.style_layers
             for layer, target in targets.items():
                 terms[f"{kind} {layer}"] = self._term(
-                    features[layer], target, loss, weight * shares[layer]
+                    features[layer], target, loss, weight * layers[layer]
                 )
         terms["total variation"] = self.tv_weight * losses.total_variation_loss(image)
         return terms

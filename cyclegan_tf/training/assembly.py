@@ -28,6 +28,7 @@ from cyclegan_tf.models.discriminators import discriminator
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.models.pix2pix import Pix2Pix
 from cyclegan_tf.models.translator import Translator
+from cyclegan_tf.options import WITH_DROPOUT
 from cyclegan_tf.training.schedules import learning_rate
 
 _log = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ def build_generators(config: Config) -> dict[str, keras.Model]:
     """Builds the generators, by direction (`a2b`, and `b2a` for CycleGAN), with fresh weights."""
     model, data = config.model, config.data
     own: dict[str, Any] = {}
-    if model.generator.startswith(("resnet", "unet")):
+    if model.generator.startswith(WITH_DROPOUT):
         own["dropout"] = model.drops
     if model.generator == "encoder_decoder":
         own["bottleneck"] = model.bottleneck
