@@ -358,9 +358,10 @@ def assert_same_gradients(model, one, two):
     largest = max(np.abs(gradient).max() for gradient in one.values())
     assert len(one) == sum(len(getattr(model, name).weights) for name in NETWORKS)
     for name, expected in one.items():
-        # Where the true gradient is zero, both are rounding.
+        # Where the true gradient is zero, both are rounding. That depends on the processor: 6e-6
+        # on one, 2e-5 on another.
         scale = largest if has_no_effect(name, model) else np.abs(expected).max()
-        np.testing.assert_allclose(two[name], expected, rtol=0, atol=1e-5 * scale, err_msg=name)
+        np.testing.assert_allclose(two[name], expected, rtol=0, atol=5e-5 * scale, err_msg=name)
 
 
 def test_compile_and_fit_do_what_steps_do(strategy):
