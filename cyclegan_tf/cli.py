@@ -7,13 +7,15 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from absl import flags
 
-from cyclegan_tf.config import Config, options
+from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.style_options import BackboneOptions, StyleOptions
 
+_Options = TypeVar("_Options", BackboneOptions, StyleOptions)
 _DEFINE: dict[type, Callable[..., Any]] = {
     bool: flags.DEFINE_boolean,
     int: flags.DEFINE_integer,
@@ -61,11 +63,31 @@ class CommandLine:
 
     def add_config(self) -> None:
         """Defines a flag for every option of the configuration."""
-        for group, option, default in options(Config()):
-            title = f"{group.capitalize()} options"
+        config = Config()
+        for group in dataclasses.fields(config):
+            self.add_options(getattr(config, group.name), f"{group.name.capitalize()} options")
+
+    def add_options(self, defaults: Any, title: str) -> None:
+        """Defines a flag for every option of a dataclass.
+
+        Args:
+            defaults: An instance of it; its values are the flags' defaults.
+            title: The title they stand under in `--help`.
+        """
+        for option in dataclasses.fields(defaults):
+            default = getattr(defaults, option.name)
             choices = option.metadata.get("choices", ())
             help_text = option.metadata["help"]
             self.add(option.name, _plain(option), default, help_text, choices, title)
+
+    def options(self, defaults: _Options) -> _Options:
+        """Returns the dataclass that was given to `add_options` with the flags' values.
+
+        Raises:
+            UserError: If one is outside its bounds.
+        """
+        names = [option.name for option in dataclasses.fields(defaults)]
+        return dataclasses.replace(defaults, **{name: self[name] for name in names}).validate()
 
     def parse(self, arguments: Sequence[str]) -> None:
         """Reads the arguments, flag files included.

@@ -17,7 +17,7 @@ from cyclegan_tf.options import (
     ObjectiveConfig,
     OptimizerConfig,
     RunConfig,
-    check,
+    check_all,
 )
 
 
@@ -58,8 +58,8 @@ class Config:
         Raises:
             UserError: If an option is outside its bounds, or two options contradict.
         """
-        for _, option_field, value in options(self):
-            check(option_field, value)
+        for group in dataclasses.fields(self):
+            check_all(getattr(self, group.name))
         self._check_model()
         unknown = [name for name in self.data.augmentations if name not in AUGMENTATIONS]
         if unknown:

@@ -323,6 +323,16 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
+def check_all(options: Any) -> None:
+    """Holds every option of a dataclass against its bounds.
+
+    Raises:
+        UserError: If one has another type, or lies outside.
+    """
+    for option_field in dataclasses.fields(options):
+        check(option_field, getattr(options, option_field.name))
+
+
 def check(option_field: dataclasses.Field[Any], value: Any) -> None:
     """Holds one option against its bounds.
 

@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from cyclegan_tf import cli, train
+from cyclegan_tf import cli, stylize, train
 from cyclegan_tf.config import Config
+from cyclegan_tf.images import read_image, write_image
 
 ROOT = Path(__file__).parent.parent
-CONFIGS = sorted((ROOT / "configs").glob("*.flags"))
+ALL = sorted((ROOT / "configs").glob("*.flags"))
+STYLE = [path for path in ALL if path.stem.startswith("neural_style")]
+CONFIGS = [path for path in ALL if path not in STYLE]
 # Without network or a user's own pictures, these can be run anywhere.
 SMALL = ["quickstart", "denoise", "segment"]
 BUILT_IN = [*SMALL, "blond2ginger", "short2long", "earth", "earth_pix2pix"]
@@ -29,6 +33,19 @@ def test_flag_file_is_valid(path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert config.data.data or (config.data.data_a and config.data.data_b)
 
 
+@pytest.mark.parametrize("path", STYLE, ids=lambda path: path.stem)
+def test_neural_style_flag_file_runs_and_says_how(path: Path, tmp_path: Path) -> None:
+    head = "\n".join(line for line in path.read_text().splitlines() if line.startswith("#"))
+    assert f"python -m cyclegan_tf.stylize --flagfile=configs/{path.name} --content=" in head
+    assert "Hardware and time:" in head
+    write_image(tmp_path / "x.png", np.full((32, 40, 3), 99, np.uint8))
+    content, style = (f"--{name}={tmp_path / 'x.png'}" for name in ("content", "style"))
+    small = ["--backbone_weights=random", "--iterations=3", "--image_size=40"]
+    given = [f"--flagfile={path}", content, style, *small, f"--output={tmp_path / 'y.png'}"]
+    assert stylize.main(["stylize", *given]) == 0
+    assert read_image(tmp_path / "y.png").shape == (32, 40, 3)
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_flag_file_says_what_it_is_and_how_to_run_it(path: Path) -> None:
     head = "\n".join(line for line in path.read_text().splitlines() if line.startswith("#"))
@@ -40,9 +57,17 @@ def test_flag_file_says_what_it_is_and_how_to_run_it(path: Path) -> None:
 def test_all_that_are_promised_are_there() -> None:
     promised = {
         *("quickstart", "horse2zebra", "apple2orange", "summer2winter", "monet2photo"),
-        *("anime_faces", "enhance", "day2night", "blond2ginger", "short2long", "earth"),
+        *(
+            "anime_faces",
+            "enhance",
+            "day2night",
+            "blond2ginger",
+            "short2long",
+            "earth",
+            "neural_style",
+        ),
     }
-    assert promised <= {path.stem for path in CONFIGS}
+    assert promised <= {path.stem for path in ALL}
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

@@ -7,8 +7,6 @@ import numpy as np
 import scipy.optimize
 import tensorflow as tf
 
-OPTIMIZERS = ("lbfgs", "adam")
-
 # The objective, its parts by name, and its gradient, at a picture float32 `(1, height, width, 3)`.
 Evaluate = Callable[[tf.Tensor], tuple[tf.Tensor, Mapping[str, tf.Tensor], tf.Tensor]]
 # Told after each iteration: the picture, and the parts of the objective when last computed.

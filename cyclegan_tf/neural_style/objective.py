@@ -1,0 +1,125 @@
+"""What a picture should be like: the features of one picture, the Gram matrices of others."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.neural_style import losses, optimize
+from cyclegan_tf.neural_style.features import Backbone
+from cyclegan_tf.style_options import StyleOptions
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a picture should be like: its features and its Gram matrices.
+
+    Attributes:
+        backbone: Computes features.
+        content_targets: Features by layer, `(1, height, width, channels)`.
+        style_targets: Gram matrices by layer, `(channels, channels)`.
+        options: Weights of terms and layers, and whether gradients are normalized.
+    """
+
+    backbone: Backbone
+    content_targets: Mapping[str, tf.Tensor]
+    style_targets: Mapping[str, tf.Tensor]
+    options: StyleOptions
+
+    def losses(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Computes the weighted terms by name.
+
+        Args:
+            image: float32 `(1, height, width, 3)` in [0, 255].
+        """
+        features = self.backbone(image, {*self.content_targets, *self.style_targets})
+        options = self.options
+        contents = self.content_targets, options.content_weights, options.content_weight
+        styles = self.style_targets, options.style_weights, options.style_weight
+        terms = {}
+        for kind, loss, (targets, layers, weight) in (
+            ("content", losses.content_loss, contents),
+            ("style", losses.style_loss, styles),
+        ):
+            for layer, target in targets.items():
+                terms[f"{kind} {layer}"] = self._term(
+                    features[layer], target, loss, weight * layers[layer]
+                )
+        terms["total variation"] = options.tv_weight * losses.total_variation_loss(image)
+        return terms
+
+    def _term(
+        self,
+        features: tf.Tensor,
+        target: tf.Tensor,
+        loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+        weight: float,
+    ) -> tf.Tensor:
+        if not self.options.normalize_gradients:
+            return weight * loss(features, target)
+        value = loss(losses.with_normalized_gradient(features, weight), target)
+        # The gradient has the weight already.
+        return value + tf.stop_gradient((weight - 1.0) * value)
+
+    def compiled(self) -> optimize.Evaluate:
+        """Returns objective, terms and gradient as a function of a picture."""
+
+        @tf.function(reduce_retracing=True, autograph=False)
+        def evaluate(image: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor], tf.Tensor]:
+            with tf.GradientTape() as tape:
+                tape.watch(image)
+                terms = self.losses(image)
+                total = tf.add_n(list(terms.values()))
+            return total, terms, tape.gradient(total, image)
+
+        return evaluate
+
+
+def gram_matrices(
+    backbone: Backbone,
+    pictures: Sequence[np.ndarray],
+    layers: Sequence[str],
+    shares: Sequence[float] | None = None,
+) -> dict[str, tf.Tensor]:
+    """Averages the Gram matrices of pictures: the style of one, of several, or of a collection.
+
+    Args:
+        backbone: Computes features.
+        pictures: uint8 `(height, width, 3)` each, of any sizes.
+        layers: Names such as `relu1_1`.
+        shares: The weight of each picture; they are divided by their sum. Equal by default.
+
+    Returns:
+        By layer, float32 `(channels, channels)`.
+
+    Raises:
+        UserError: If the shares are not as many as pictures, negative, or all 0.
+    """
+    shares = [1.0] * len(pictures) if shares is None else shares
+    if len(shares) != len(pictures) or min(shares) < 0 or not sum(shares) > 0:
+        raise UserError(
+            f"blend weights must be one for each of the {len(pictures)} styles, not negative and "
+            f"not all 0; received {', '.join(map(str, shares))}"
+        )
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def grams(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            layer: losses.gram_matrix(features)
+            for layer, features in backbone(image, layers).items()
+        }
+
+    averages = dict.fromkeys(layers, 0.0)
+    for picture, share in zip(pictures, shares, strict=True):
+        found = grams(to_pixels(picture))
+        averages = {
+            layer: averages[layer] + found[layer] * (share / sum(shares)) for layer in layers
+        }
+    return averages
+
+
+def to_pixels(picture: np.ndarray) -> tf.Tensor:
+    """Makes uint8 `(height, width, 3)` float32 `(1, height, width, 3)`, still in [0, 255]."""
+    return tf.cast(picture[np.newaxis], tf.float32)
