@@ -16,6 +16,7 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
 from .errors import UserError
+from .files import write_atomically
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 # What those suffixes may hold. Pillow would also try formats that start other programs (EPS).
@@ -149,13 +150,26 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
         picture.save(encoded, file_format, **({"quality": 95} if file_format == "JPEG" else {}))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error}; .png holds every kind") from error
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(encoded.getbuffer())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, encoded.getvalue())
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """Encodes a picture, uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels."""
+    encoded = BytesIO()
+    _from_array(image).save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """Makes a picture of 1 to 4 channels one of three; what is transparent is laid over white.
+
+    Args:
+        image: uint8 in [0, 255], shape `(height, width, channels)`.
+
+    Returns:
+        uint8 in [0, 255], shape `(height, width, 3)`.
+    """
+    return np.asarray(_convert(_from_array(image), "RGB"))
 
 
 def resize(image: np.ndarray, longer: int) -> np.ndarray:
