@@ -104,18 +104,13 @@ def gram_matrices(
             f"not all 0; received {', '.join(map(str, shares))}"
         )
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def grams(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {
-            layer: losses.gram_matrix(features)
-            for layer, features in backbone(image, layers).items()
-        }
-
     averages = dict.fromkeys(layers, 0.0)
     for picture, share in zip(pictures, shares, strict=True):
-        found = grams(to_pixels(picture))
+        # Not compiled: a graph would hold the weights several times over, for one use of each size.
+        features = backbone(to_pixels(picture), layers)
         averages = {
-            layer: averages[layer] + found[layer] * (share / sum(shares)) for layer in layers
+            layer: averages[layer] + losses.gram_matrix(features[layer]) * (share / sum(shares))
+            for layer in layers
         }
     return averages
 
