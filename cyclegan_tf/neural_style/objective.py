@@ -1,8 +1,10 @@
 """What a picture should be like: the features of one picture, the Gram matrices of others."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -66,16 +68,25 @@ class Objective:
 
     def compiled(self) -> optimize.Evaluate:
         """Returns objective, terms and gradient as a function of a picture."""
+        evaluate = _evaluation(self.backbone, self.options)
+        return lambda image: evaluate(image, self.content_targets, self.style_targets)
 
-        @tf.function(reduce_retracing=True, autograph=False)
-        def evaluate(image: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor], tf.Tensor]:
-            with tf.GradientTape() as tape:
-                tape.watch(image)
-                terms = self.losses(image)
-                total = tf.add_n(list(terms.values()))
-            return total, terms, tape.gradient(total, image)
 
-        return evaluate
+@functools.lru_cache(maxsize=1)
+def _evaluation(backbone: Backbone, options: StyleOptions) -> Callable[..., Any]:
+    """Compiles an objective with its targets as arguments, so that many pictures can share it."""
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def evaluate(
+        image: tf.Tensor, contents: Mapping[str, tf.Tensor], styles: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor], tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            terms = Objective(backbone, contents, styles, options).losses(image)
+            total = tf.add_n(list(terms.values()))
+        return total, terms, tape.gradient(total, image)
+
+    return evaluate
 
 
 def gram_matrices(
@@ -99,20 +110,14 @@ def gram_matrices(
         UserError: If the shares are not as many as pictures, negative, or all 0.
     """
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def grams(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {
-            layer: losses.gram_matrix(features)
-            for layer, features in backbone(image, layers).items()
-        }
-
     if shares:
         pictures = list(pictures)
         _check_shares(shares, len(pictures))
     sums, total = dict.fromkeys(layers, 0.0), 0.0
     for picture, share in zip(pictures, shares or itertools.repeat(1.0), strict=False):
-        found = grams(to_pixels(picture))
-        sums = {layer: sums[layer] + share * found[layer] for layer in layers}
+        # Not compiled: a graph would hold the weights several times over, for one use of each size.
+        found = backbone(to_pixels(picture), layers)
+        sums = {layer: sums[layer] + share * losses.gram_matrix(found[layer]) for layer in layers}
         total += share
     return {layer: value / total for layer, value in sums.items()}
 
