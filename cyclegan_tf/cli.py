@@ -180,7 +180,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     # Others log what only they themselves can use.
-    for chatty in ("absl", "tensorflow", "etils"):
+    for chatty in ("absl", "tensorflow", "etils", "httpx"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
         status = main(sys.argv) or 0

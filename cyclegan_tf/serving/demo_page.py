@@ -25,6 +25,8 @@ Method = Callable[[np.ndarray], np.ndarray]
 _THEME = gr.themes.Default(
     font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
 )
+# Small pictures fill their frames, with the pixels they have.
+_CSS = "#cycled img, #painted img { width: 100%; height: 100%; object-fit: contain }"
 _ARROWS = {"a2b": "A → B", "b2a": "B → A"}
 
 
@@ -34,7 +36,7 @@ def build(
     examples: Mapping[str, Sequence[np.ndarray]],
     paint: Mapping[str, Method] | None = None,
     max_side: int = 1024,
-    channels: int = 3,
+    channels: Mapping[str, int] | None = None,
 ) -> gr.Blocks:
     """Lays out the page.
 
@@ -45,7 +47,7 @@ def build(
         examples: Pictures to pick from, by the direction they can be translated in.
         paint: The same by another method, on request, if there is one; may raise `UserError`.
         max_side: Larger pictures are made smaller, so that the longer side has so many pixels.
-        channels: Of the pictures.
+        channels: Of the pictures, by direction; 3 by default.
 
     Returns:
         The page, to be given to `serve`.
@@ -62,11 +64,10 @@ def build(
         cycled = None if back is None else _told(back, translated)
         return (_shown(picture), _shown(translated)), _shown(cycled), None, note
 
-    def upload(path: str | None) -> np.ndarray | None:
+    def upload(path: str | None, direction: str) -> np.ndarray | None:
         if path is None:
             return None
-        picture = _told(lambda p: read_image(p, channels), path)
-        # Gradio's names for uploaded files are nothing to show, so the message has none.
+        picture = _told(lambda p: read_image(p, (channels or {}).get(direction, 3)), path)
         return resize(picture, max_side) if max(picture.shape[:2]) > max_side else picture
 
     def pick(direction: str, chosen: gr.SelectData) -> np.ndarray:
@@ -88,10 +89,17 @@ def build(
                     visible=len(translate) > 1,
                 )
                 file = gr.File(label="Your picture", elem_id="upload")
+                gr.Markdown("Or one of these:", visible=bool(examples))
                 gallery = gr.Gallery(
                     [_shown(p) for p in examples.get(next(iter(translate)), ())],
-                    **{"label": "Or one of these", "columns": 4, "format": "png"},
-                    **{"allow_preview": False, "visible": bool(examples), "elem_id": "examples"},
+                    visible=bool(examples),
+                    elem_id="examples",
+                    columns=4,
+                    height="auto",
+                    show_label=False,
+                    allow_preview=False,
+                    format="png",
+                    buttons=[],
                 )
             with gr.Column(scale=2):
                 slider = gr.ImageSlider(
@@ -99,22 +107,16 @@ def build(
                 )
                 note = gr.Markdown(elem_id="note")
                 with gr.Row():
-                    cycled = gr.Image(
-                        **{"label": "Translated back", "format": "png", "interactive": False},
-                        **{"visible": len(translate) > 1, "elem_id": "cycled"},
-                    )
-                    with gr.Column(visible=paint is not None):
-                        painted = gr.Image(
-                            **{"label": "Neural style", "format": "png", "interactive": False},
-                            elem_id="painted",
-                        )
+                    cycled = _image("Translated back", "cycled", visible=len(translate) > 1)
+                    with gr.Column(visible=bool(paint)):
+                        painted = _image("Neural style", "painted")
                         ask = gr.Button("Paint it by neural style (takes a while)", elem_id="paint")
         results = [slider, cycled, painted, note]
-        file.change(upload, file, picture).success(show, [picture, direction], results)
+        file.change(upload, [file, direction], picture).success(show, [picture, direction], results)
         gallery.select(pick, direction, picture).success(show, [picture, direction], results)
         direction.change(show, [picture, direction], results)
         direction.change(gallery_of, direction, gallery)
-        if paint is not None:
+        if paint:
             ask.click(lambda p, d: _paint(paint[d], p), [picture, direction], painted)
     # One picture at a time: each takes all cores by itself.
     return page.queue(max_size=16, default_concurrency_limit=1, api_open=False)
@@ -145,6 +147,7 @@ def serve(
             share=False,
             max_file_size=f"{max_megabytes}mb",
             theme=_THEME,
+            css=_CSS,
             footer_links=[],
             enable_monitoring=False,
             mcp_server=False,
@@ -162,14 +165,26 @@ def serve(
     return address
 
 
+def _image(label: str, elem_id: str, visible: bool = True) -> gr.Image:
+    # Without a button to share: that would upload the picture.
+    return gr.Image(
+        label=label,
+        elem_id=elem_id,
+        visible=visible,
+        height=300,
+        format="png",
+        interactive=False,
+        buttons=["download", "fullscreen"],
+    )
+
+
 def _told(method: Callable[[Any], np.ndarray], given: Any) -> np.ndarray:
     """Calls a method; what the user has done wrong is shown on the page."""
     try:
         return method(given)
     except UserError as error:
-        message = str(error)
-        if isinstance(given, str):
-            message = message.replace(given, "the file")
+        # Where Gradio has put an uploaded file is nothing to show.
+        message = str(error).replace(given, "the file") if isinstance(given, str) else str(error)
         raise gr.Error(message, print_exception=False) from None
 
 
