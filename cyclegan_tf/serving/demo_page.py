@@ -94,7 +94,7 @@ def build(
                     [_shown(p) for p in examples.get(next(iter(translate)), ())],
                     visible=bool(examples),
                     elem_id="examples",
-                    columns=4,
+                    columns=3,
                     height="auto",
                     show_label=False,
                     allow_preview=False,
