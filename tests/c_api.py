@@ -103,9 +103,7 @@ class Model:
         number, size = TYPES[array["dtype"]]
         shape, values = array["shape"], [base64.b64decode(value) for value in array["values"]]
         dimensions = (c_int64 * len(shape))(*shape)
-        tensor = self.tf.TF_AllocateTensor(
-            number, dimensions, len(shape), size * math.prod(shape)
-        )
+        tensor = self.tf.TF_AllocateTensor(number, dimensions, len(shape), size * math.prod(shape))
         data = self.tf.TF_TensorData(tensor)
         if array["dtype"] == "string":
             for place, value in enumerate(values):
