@@ -46,6 +46,7 @@ setup(
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
+            "tensorflow-serving-api>=2.15.1,<2.22",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",
         ],

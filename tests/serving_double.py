@@ -1,8 +1,8 @@
 """A double of TF Serving, for tests where the real server cannot run.
 
 It is not TF Serving: it speaks its two protocols, gRPC by the real messages and stubs of
-`tensorflow-serving-api` and REST by its documentation, over the newest version below a folder, which
-it loads into a session as the real one does, warm-up included. It has no batching, no
+`tensorflow-serving-api` and REST by its documentation, over the newest version below a folder,
+which it loads into a session as the real one does, warm-up included. It has no batching, no
 reloading and no second model. As a fixture, or on its own:
 
     with ServingDouble(base) as server: ...  # server.grpc_address, server.rest_url
@@ -66,7 +66,7 @@ class Servable:
             load = tf.compat.v1.saved_model.loader.load
             self.signatures = load(self.session, ["serve"], str(folder)).signature_def
         self.warmed_up = 0
-        for record in tf.compat.v1.io.tf_record_iterator(str(folder / WARMUP_FILE)):
+        for record in tf.data.TFRecordDataset(str(folder / WARMUP_FILE)).as_numpy_iterator():
             self.predict(prediction_log_pb2.PredictionLog.FromString(record).predict_log.request)
             self.warmed_up += 1
 
@@ -254,7 +254,7 @@ def is_b64(value) -> bool:
     return isinstance(value, dict) and value.keys() == {"b64"}
 
 
-def to_tensor(name: str, values, dtype: int) -> tf.compat.v1.TensorProto:
+def to_tensor(name: str, values, dtype: int):
     def plain(value):
         if isinstance(value, list):
             return [plain(item) for item in value]
@@ -292,7 +292,10 @@ class ServingDouble:
 
     def __init__(self, base: Path, name: str = "", max_message: int = MAX_MESSAGE) -> None:
         self.servable = Servable(Path(base), name or Path(base).name)
-        sizes = (("grpc.max_receive_message_length", max_message), ("grpc.max_send_message_length", -1))
+        sizes = (
+            ("grpc.max_receive_message_length", max_message),
+            ("grpc.max_send_message_length", -1),
+        )
         self._grpc = grpc.server(ThreadPoolExecutor(8), options=sizes)
         services = GrpcServices(self.servable)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services, self._grpc)

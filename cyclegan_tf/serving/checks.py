@@ -113,7 +113,7 @@ def check_outputs(
     pictures: Sequence[np.ndarray],
 ) -> Check:
     """Whether both signatures give what translating files gives, to a level of 255."""
-    expected = [translator(generator)(picture) for picture in pictures]
+    expected = [*map(translator(generator), pictures)]
     answers = ask(signatures[direction], [png(picture) for picture in pictures])
     encoded = [read_image(data, generator.output_shape[-1]) for data, _ in answers if data]
     as_floats = signatures[f"{direction}_float"]

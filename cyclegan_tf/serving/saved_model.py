@@ -52,7 +52,7 @@ def export(
         origin: Where the generators come from.
         version: Its number; None takes the next one.
         max_pixels: Larger pictures are refused.
-        samples: A folder of pictures to compare on, besides drawn ones.
+        samples: A folder of pictures to compare on, besides drawn ones; too large ones are not.
 
     Raises:
         UserError: If a check fails, the version exists, or it cannot be written; then nothing is
@@ -62,7 +62,13 @@ def export(
         if number is not None and number < 1:
             raise UserError(f"--{flag}={number}: expected at least 1")
     base = Path(base)
-    pictures = {d: _pictures(g.input_shape[-1], origin, samples) for d, g in generators.items()}
+    height, width = origin.size
+    if height * width > max_pixels:
+        raise UserError(f"--max_pixels={max_pixels}: expected those trained on, {width}x{height}")
+    pictures = {}
+    for direction, generator in generators.items():
+        found = _pictures(generator.input_shape[-1], origin, samples)
+        pictures[direction] = [p for p in found if p.shape[0] * p.shape[1] <= max_pixels]
     name = model_name(base)
     with new_version(base, version) as (number, folder):
         _save(generators, folder, max_pixels)
