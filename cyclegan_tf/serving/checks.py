@@ -119,9 +119,9 @@ def check_outputs(
     as_floats = signatures[f"{direction}_float"]
     images = [to_float(picture[np.newaxis]) for picture in pictures]
     floats = [to_uint8(as_floats(**{IMAGE: image})[GENERATED])[0].numpy() for image in images]
-    unit, measure, most = _measure(generator)
+    unit, compare, most = measure(generator)
     differences = {
-        f"{unit} {form}": max(map(measure, found, expected))
+        f"{unit}, {form}": max(map(compare, found, expected))
         for form, found in (("as files", encoded), ("as floats", floats))
     }
     answered = len(encoded) == len(pictures)
@@ -130,7 +130,7 @@ def check_outputs(
     return Check(f"{direction} gives what translate gives", passed, {"sizes": sizes, **differences})
 
 
-def _measure(
+def measure(
     generator: keras.Model,
 ) -> tuple[str, Callable[[np.ndarray, np.ndarray], float], float]:
     """Returns what two results are compared in, how, and how far they may be apart."""

@@ -15,6 +15,7 @@ from cyclegan_tf.images import find_images, read_image, to_float
 from cyclegan_tf.serving.checks import Check, check, png
 from cyclegan_tf.serving.configuration import model_name, write_configuration
 from cyclegan_tf.serving.model_card import Origin, model_card
+from cyclegan_tf.serving.portable import write_portable
 from cyclegan_tf.serving.publishing import new_version
 from cyclegan_tf.serving.signatures import IMAGE, IMAGE_BYTES, Translator
 from cyclegan_tf.serving.warmup import write_warmup
@@ -40,6 +41,7 @@ def export(
     version: int | None = None,
     max_pixels: int = MAX_PIXELS,
     samples: str | Path | None = None,
+    formats: Sequence[str] = (),
 ) -> Published:
     """Publishes generators as `base/VERSION`, with TF Serving's configuration files beside it.
 
@@ -53,6 +55,7 @@ def export(
         version: Its number; None takes the next one.
         max_pixels: Larger pictures are refused.
         samples: A folder of pictures to compare on, besides drawn ones; too large ones are not.
+        formats: Of `portable.FORMATS`, what else is written, as `assets.extra/DIRECTION.FORMAT`.
 
     Raises:
         UserError: If a check fails, the version exists, or it cannot be written; then nothing is
@@ -74,6 +77,11 @@ def export(
         _save(generators, folder, max_pixels)
         write_warmup(folder, name, _requests(pictures))
         checks = check(folder, generators, pictures)
+        checks += [
+            write_portable(kind, g, folder / "assets.extra" / f"{direction}.{kind}", origin.size)
+            for kind in formats
+            for direction, g in generators.items()
+        ]
         failed = [f"{check.name} ({check.figures})" for check in checks if not check.passed]
         if failed:
             raise UserError(f"nothing was published, a check failed: {'; '.join(failed)}")

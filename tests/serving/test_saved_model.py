@@ -76,7 +76,7 @@ def test_a_single_direction_and_label_maps(tmp_path):
     published = export({"a2b": network}, tmp_path / "parts", ORIGIN)
     assert "number classes" in (published.folder / "model_card.md").read_text()
     (outputs,) = (c.figures for c in published.checks if "translate" in c.name)
-    assert outputs["share of other labels as files"] <= 1e-3
+    assert outputs["share of other labels, as files"] <= 1e-3
 
 
 def test_samples_are_compared_on(small_generators, tmp_path):
