@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import convert, evaluate, stylize, train, translate
+from cyclegan_tf import convert, evaluate, export, stylize, train, translate
 from cyclegan_tf.images import write_image
 
 ROOT = Path(__file__).parent.parent
@@ -17,6 +17,7 @@ COMMANDS = {
     "train": train.main,
     "translate": translate.main,
     "evaluate": evaluate.main,
+    "export": export.main,
     "convert": convert.main,
     "stylize": stylize.main,
 }
@@ -41,12 +42,13 @@ def test_commands_run_in_their_order(
         write_image(tmp_path / name, np.zeros((32, 40, 3), np.uint8))
     lines = re.findall(r"^    python -m cyclegan_tf\.(\w+) (.+)$", README, re.MULTILINE)
     assert [name for name, _ in lines] == [
-        *("train", "translate", "evaluate", "convert", "convert", "stylize", "stylize")
+        *("train", "translate", "evaluate", "export", "convert", "convert", "stylize", "stylize")
     ]
     for name, flags in lines:
         assert COMMANDS[name]([name, *flags.split(), *TINY.get(name, [])]) == 0
     assert len(list((tmp_path / "translated").iterdir())) == 3
     assert len(list((tmp_path / "checkpoints/back").iterdir())) == 4
+    assert (tmp_path / "served/mine/1/saved_model.pb").exists()
     assert (tmp_path / "painted.png").exists() and (tmp_path / "texture.png").exists()
 
 

@@ -6,6 +6,8 @@ What is shown is that the model answers as those protocols ask for, not that TF 
 import base64
 import contextlib
 import json
+import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cyclegan_tf.images import read_image, to_float
+from cyclegan_tf.images import read_image, to_float, write_image
 from cyclegan_tf.serving.checks import png
 from cyclegan_tf.serving.translation import translator
 
@@ -210,6 +212,33 @@ def test_too_large_messages_are_refused_and_the_next_request_is_answered(
         assert post(server.rest_url, {"instances": [b64(bytes(30_000))]})[0] == 413
         assert by_grpc(server.grpc_address, PNG)[0][0] == 0
         assert by_rest(server.rest_url, PNG)[0][0] == 0
+
+
+@pytest.mark.parametrize("language", ["python", "curl"])
+def test_the_documented_requests_work(
+    serving_double: Any, language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("photo.png", "photo.jpg"):
+        write_image(tmp_path / name, PICTURE)
+    page = (DOUBLE.parents[1] / "docs/serving.md").read_text()
+    address = "http://127.0.0.1:8501/v1/models/blond2ginger"
+    assert page.count(address) == 2
+    page = page.replace(address, serving_double.rest_url)
+    if language == "python":
+        (code,) = re.findall(r"```python\n(.+?)```", page, re.DOTALL)
+        exec(code, {})
+        names = [f"{name}.translated.png" for name in ("photo.png", "photo.jpg")]
+    else:
+        if not (shutil.which("curl") and shutil.which("base64")):
+            pytest.skip("needs curl and base64")
+        (lines,) = re.findall(r"^    (printf .+?\n\n)", page, re.DOTALL | re.MULTILINE)
+        code = lines.replace("\n    ", "\n").replace("| python", f"| {sys.executable}")
+        out = subprocess.run(["bash", "-c", code], check=True, capture_output=True, text=True)
+        assert out.stdout == "status 0\n"
+        names = ["translated.png"]
+    for name in names:
+        assert read_image(tmp_path / name).shape == PICTURE.shape
 
 
 def clients(server: Any, number: int, seconds: float) -> int:
