@@ -54,8 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         formats,
     )
     for check in published.checks:
-        figures = ", ".join(f"{name} {value}" for name, value in check.figures.items())
-        print(f"{check.name}: {figures}")
+        print(f"{check.name}: {check}")
     print(f"model:   {published.name}\nversion: {published.folder}")
     return 0
 

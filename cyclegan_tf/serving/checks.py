@@ -47,6 +47,16 @@ class Check:
     passed: bool
     figures: dict[str, Any]
 
+    def __str__(self) -> str:
+        """Names the figures in one line."""
+        return "; ".join(f"{name} {_in_words(value)}" for name, value in self.figures.items())
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
+
 
 def check(version: Path, generators: Mapping[str, keras.Model], pictures: Pictures) -> list[Check]:
     """Loads a version anew and compares it with the generators it was made of.

@@ -55,7 +55,7 @@ def model_card(
         "What it takes and gives": _signatures(generators),
         "Limits": _limits(generators, max_pixels, origin),
         "A request": _request(name, generators),
-        "What was checked": _rows({check.name: _figures(check) for check in checks}),
+        "What was checked": _rows({check.name: str(check) for check in checks}),
     }
     parts = (f"## {title}\n\n{text}\n" for title, text in sections.items())
     return "\n".join([f"# {name}, version {version}\n", *parts])
@@ -65,14 +65,6 @@ def _rows(facts: Mapping[str, str]) -> str:
     return "\n".join(
         ["| | |", "|---|---|", *(f"| {name} | {fact} |" for name, fact in facts.items())]
     )
-
-
-def _figures(check: Check) -> str:
-    values = (
-        f"{name} {', '.join(value) or 'none' if isinstance(value, list) else value}"
-        for name, value in check.figures.items()
-    )
-    return "; ".join(values)
 
 
 def _signatures(generators: Mapping[str, keras.Model]) -> str:
@@ -121,9 +113,10 @@ def _limits(generators: Mapping[str, keras.Model], max_pixels: int, origin: Orig
 
 
 def _request(name: str, generators: Mapping[str, keras.Model]) -> str:
-    channels = generators["a2b" if "a2b" in generators else next(iter(generators))].input_shape[-1]
-    pixel = base64.b64encode(png(np.zeros((1, 1, channels), np.uint8))).decode()
-    body = json.dumps({"signature_name": "a2b", "instances": [{"image_bytes": {"b64": pixel}}]})
+    direction, generator = next(iter(generators.items()))
+    black = np.zeros((1, 1, generator.input_shape[-1]), np.uint8)
+    pixel = base64.b64encode(png(black)).decode()
+    body = json.dumps({"signature_name": direction, "instances": [{"image_bytes": {"b64": pixel}}]})
     return (
         f"```\ncurl -s http://127.0.0.1:8501/v1/models/{name}:predict -d '{body}'\n```\n\n"
         'answers `{"predictions": [{"generated_image_bytes": {"b64": ...}, "status": 0}]}`.'

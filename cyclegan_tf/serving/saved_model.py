@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from cyclegan_tf.serving.warmup import write_warmup
 # A picture of 2048x2048: a layer of 64 channels at its full size takes 1 GiB.
 MAX_PIXELS = 2048 * 2048
 _MOST_SAMPLES = 8
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,20 @@ def export(
         pictures[direction] = [p for p in found if p.shape[0] * p.shape[1] <= max_pixels]
     name = model_name(base)
     with new_version(base, version) as (number, folder):
-        _save(generators, folder, max_pixels)
-        write_warmup(folder, name, _requests(pictures))
+        try:
+            _save(generators, folder, max_pixels)
+            write_warmup(folder, name, _requests(pictures))
+        except tf.errors.OpError as error:
+            raise UserError(f"cannot write to {base}: {error.message}") from error
+        counts = ", ".join(f"{d} on {len(p)} pictures" for d, p in pictures.items())
+        _log.info("version %d is written; comparing it with the run: %s", number, counts)
         checks = check(folder, generators, pictures)
         checks += [
             write_portable(kind, g, folder / "assets.extra" / f"{direction}.{kind}", origin.size)
             for kind in formats
             for direction, g in generators.items()
         ]
-        failed = [f"{check.name} ({check.figures})" for check in checks if not check.passed]
+        failed = [f"{check.name} ({check})" for check in checks if not check.passed]
         if failed:
             raise UserError(f"nothing was published, a check failed: {'; '.join(failed)}")
         report = {"model": name, "version": number, "tensorflow": tf.__version__}
@@ -105,10 +112,7 @@ def _save(generators: Mapping[str, keras.Model], folder: Path, max_pixels: int) 
     signatures["serving_default"] = signatures.get("a2b", next(iter(signatures.values())))
     # Nobody trains on in a server.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    try:
-        tf.saved_model.save(module, str(folder), signatures, options)
-    except tf.errors.OpError as error:
-        raise UserError(f"cannot write to {folder.parent}: {error.message}") from error
+    tf.saved_model.save(module, str(folder), signatures, options)
 
 
 def _pictures(channels: int, origin: Origin, samples: str | Path | None) -> list[np.ndarray]:

@@ -15,7 +15,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from cyclegan_tf import train
+from cyclegan_tf import export, train
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import read_image, to_float
 from cyclegan_tf.serving.checks import png
 from cyclegan_tf.serving.translation import translator
@@ -66,6 +67,13 @@ def test_mistakes_are_one_line_and_a_status(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert err.startswith("error: ") and "no config.json" in err
     assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_other_formats_are_refused(run: Path, tmp_path: Path) -> None:
+    flags = [f"--workdir={run}", f"--output={tmp_path / 'x'}", "--format=tflite,coreml"]
+    with pytest.raises(UserError, match="--format=coreml: expected of saved_model, tflite, onnx"):
+        export.main(["export", *flags])
     assert not (tmp_path / "x").exists()
 
 
