@@ -6,13 +6,18 @@ ADDONS_PYTHON ?= $(firstword $(foreach p,python3.11 python3.10 python3,$(shell \
 PIP := python -m pip install --quiet --disable-pip-version-check
 WORKDIR ?= runs/quickstart
 
-.PHONY: quickstart test lint addons-test clean
+.PHONY: quickstart test test-serving lint addons-test clean
 
 quickstart: .venv/demo
 	.venv/bin/python -m cyclegan_tf.train --flagfile=configs/quickstart.flags --workdir=$(WORKDIR)
 
 test: .venv/dev
 	.venv/bin/python -m pytest -n 2
+
+# What `make test` leaves out: a minute of many clients, and thousands of requests.
+test-serving: .venv/dev
+	.venv/bin/python -m pytest -m "slow or not slow" -s tests/integration/test_export.py \
+		tests/integration/test_serving_double.py
 
 lint: .venv/dev
 	.venv/bin/ruff format --check .

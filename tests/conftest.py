@@ -1,4 +1,4 @@
-"""What tests share: two logical CPUs in place of two GPUs, and small data."""
+"""What tests share: two logical CPUs in place of two GPUs, small data, and a small model served."""
 
 import os
 import shutil
@@ -65,3 +65,39 @@ def browser() -> Iterator[Any]:
         started = driver.chromium.launch(executable_path=program, args=quiet)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def small_generators() -> dict[str, Any]:
+    """Untrained generators of both directions, of few filters."""
+    from cyclegan_tf.models.generators import generator
+
+    names = {"a2b": "generator_ab", "b2a": "generator_ba"}
+    # Of small weights, all results would be about the same grey.
+    return {
+        direction: generator("gated_resnet_1", filters=4, init_gain=0.5, name=name)
+        for direction, name in names.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def exported_model(
+    small_generators: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of a model with one version, of `small_generators`; up to 10,000 pixels."""
+    from cyclegan_tf.serving.model_card import Origin
+    from cyclegan_tf.serving.saved_model import export
+
+    base = tmp_path_factory.mktemp("served") / "tiny"
+    export(small_generators, base, Origin({"data": "none"}, (16, 20)), max_pixels=10_000)
+    return base
+
+
+@pytest.fixture(scope="session")
+def serving_double(exported_model: Path) -> Iterator[Any]:
+    """The double of TF Serving over `exported_model`, see `serving_double.ServingDouble`."""
+    pytest.importorskip("tensorflow_serving", reason="serving needs tensorflow-serving-api")
+    from serving_double import ServingDouble
+
+    with ServingDouble(exported_model) as server:
+        yield server

@@ -1,11 +1,17 @@
 """What a run is going to do, in words, before it does it."""
 
+import json
+from pathlib import Path
+
 import keras
 import tensorflow as tf
 
 from cyclegan_tf.config import Config
+from cyclegan_tf.evaluation.evaluate import table
+from cyclegan_tf.serving.model_card import Origin
 from cyclegan_tf.training.assembly import geometry
 from cyclegan_tf.training.experiment import Experiment
+from cyclegan_tf.training.workdir import Workdir
 
 
 def describe(experiment: Experiment) -> str:
@@ -35,6 +41,28 @@ def describe(experiment: Experiment) -> str:
             f"memory:      about {gigabytes:.2g} GiB on each replica, beside TensorFlow's own",
         )
     )
+
+
+def origin(config: Config, workdir: str | Path) -> Origin:
+    """Says where the generators of a run come from, for those who get them without the run."""
+    data, model, optimizer = config.data, config.model, config.optimizer
+    files = Workdir(Path(workdir))
+    # Of folders only the name: where they lie concerns nobody else.
+    names = [Path(name).name for name in (data.data_a, data.data_b) if name]
+    built_in = data.data if not Path(data.data).is_absolute() else Path(data.data).name
+    size = geometry(config).output_size
+    height, width = (side or data.load_size for side in size)
+    facts = {
+        "data": built_in or " and ".join(names) or "unknown",
+        "pictures": f"{width}x{height} pixels by {data.preprocess}, augmented by {data.augment}",
+        "model": model.model,
+        "generator": f"{model.generator}, {model.filters} filters, {model.norm} norm, "
+        f"{model.upsampling} upsampling",
+        "training": f"{optimizer.epochs} + {optimizer.decay_epochs} epochs at a learning rate of "
+        f"{optimizer.learning_rate:g}, batches of {data.batch_size}, seed {optimizer.seed}",
+    }
+    figures = json.loads(files.evaluation.read_text()) if files.evaluation.exists() else None
+    return Origin(facts, (height, width), table(figures) if figures else "")
 
 
 def expected_memory(experiment: Experiment) -> int:

@@ -1,0 +1,63 @@
+"""Exports a trained run as a model that TF Serving serves.
+
+python -m cyclegan_tf.export --workdir=runs/quickstart --output=served/blond2ginger
+"""
+
+from collections.abc import Sequence
+
+from cyclegan_tf import cli
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.options import EVAL_MODE
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: The program's name, then the flags.
+
+    Returns:
+        The exit status, 0.
+    """
+    line = cli.CommandLine(
+        "Exports a trained run as a new version of a model for TF Serving, after comparing it with "
+        "the run; docs/serving.md says how it is served."
+    )
+    line.add("workdir", str, "", "Folder of the run.")
+    line.add("output", str, "", "The model's folder; its name is the model's name in the server.")
+    line.add("version", int, None, "Number of the version; by default the next one.")
+    line.add("max_pixels", int, 2048 * 2048, "Pictures with more pixels are refused.")
+    line.add("samples", str, "", "A folder of pictures to compare on, besides drawn ones.")
+    line.add("format", str, "saved_model", "Comma list: what else is written, tflite or onnx.")
+    line.add("eval_mode", bool, None, EVAL_MODE)
+    line.parse(arguments)
+    workdir, output = line.required("workdir"), line.required("output")
+
+    formats = [kind for kind in line["format"].split(",") if kind != "saved_model"]
+
+    cli.import_tensorflow()
+    from cyclegan_tf.serving.portable import FORMATS
+    from cyclegan_tf.serving.saved_model import export
+    from cyclegan_tf.training.description import origin
+    from cyclegan_tf.training.experiment import load_generators
+
+    if unknown := set(formats) - set(FORMATS):
+        raise UserError(f"--format={unknown.pop()}: expected of saved_model, {', '.join(FORMATS)}")
+    config, generators = load_generators(workdir, line["eval_mode"])
+    published = export(
+        generators,
+        output,
+        origin(config, workdir),
+        line["version"],
+        line["max_pixels"],
+        line["samples"] or None,
+        formats,
+    )
+    for check in published.checks:
+        print(f"{check.name}: {check}")
+    print(f"model:   {published.name}\nversion: {published.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

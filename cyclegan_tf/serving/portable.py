@@ -1,0 +1,153 @@
+"""The generators alone in formats for elsewhere: TFLite for phones, ONNX for other runtimes.
+
+Both take and give float32 `(batch, height, width, channels)` in [-1, 1] and decode nothing.
+"""
+
+import importlib
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cyclegan_tf.compat import network_state
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.images import to_uint8
+from cyclegan_tf.models.convolution import DoublingConv2D
+from cyclegan_tf.models.layers import size_multiple
+from cyclegan_tf.serving.checks import Check, measure
+from cyclegan_tf.serving.signatures import GENERATED, IMAGE
+
+FORMATS = ("tflite", "onnx")
+# The newest that converter and runtimes of the last years agree on.
+_OPSET = 17
+
+
+def write_portable(kind: str, generator: keras.Model, path: Path, size: tuple[int, int]) -> Check:
+    """Converts a generator and compares the result, run by its own runtime, with the original.
+
+    TFLite takes one picture of the size trained on; ONNX any number, of any size that is a
+    multiple of what the network needs.
+
+    Args:
+        kind: `tflite` or `onnx`.
+        generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
+        path: The file.
+        size: Height and width trained on; rounded down to the multiple.
+
+    Raises:
+        UserError: If the format's packages are not installed.
+    """
+    multiple = size_multiple(generator)
+    height, width = (max(side // multiple, 1) * multiple for side in size)
+    shapes = [(1, height, width)]
+    if kind == "onnx":
+        shapes.append((2, height + multiple, width + 2 * multiple))
+    convert, run = {"tflite": (_to_tflite, _run_tflite), "onnx": (_to_onnx, _run_onnx)}[kind]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(convert(generator, shapes[0]))
+    unit, compare, most = measure(generator)
+    random, levels, differences = np.random.default_rng(0), [], []
+    for shape in shapes:
+        channels = generator.input_shape[-1]
+        images = random.uniform(-1, 1, (*shape, channels)).astype(np.float32)
+        expected, found = generator(images, training=False).numpy(), run(path, images)
+        levels.append(compare(to_uint8(found).numpy(), to_uint8(expected).numpy()))
+        differences.append(float(np.abs(found - expected).max()))
+    figures = {
+        "bytes": path.stat().st_size,
+        "sizes": [f"{width}x{height}" for _, height, width in shapes],
+        unit: max(levels),
+        "difference in [-1, 1]": max(differences),
+    }
+    return Check(f"{path.name} gives what the generator gives", max(levels) <= most, figures)
+
+
+def _to_tflite(generator: keras.Model, shape: tuple[int, ...]) -> bytes:
+    network = _without_explicit_cuts(generator)
+    function = _function(network, (*shape, generator.input_shape[-1]))
+    module = tf.Module()
+    module.weights, module.function = network_state(network), function
+    concrete = function.get_concrete_function()
+    return tf.lite.TFLiteConverter.from_concrete_functions([concrete], module).convert()
+
+
+def _run_tflite(path: Path, images: np.ndarray) -> np.ndarray:
+    with warnings.catch_warnings():
+        # It says that it will move to a package of its own.
+        warnings.simplefilter("ignore", UserWarning)
+        interpreter = tf.lite.Interpreter(str(path))
+    (image,), (generated,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(image["index"], images)
+    interpreter.invoke()
+    return interpreter.get_tensor(generated["index"])
+
+
+def _to_onnx(generator: keras.Model, shape: tuple[int, ...]) -> bytes:
+    tf2onnx = _package("tf2onnx")
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    function = _function(_without_explicit_cuts(generator), generator.input_shape)
+    signature = function.input_signature
+    model, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=_OPSET)
+    return model.SerializeToString()
+
+
+def _run_onnx(path: Path, images: np.ndarray) -> np.ndarray:
+    runtime = _package("onnxruntime")
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run([GENERATED], {IMAGE: images})[0]
+
+
+def _package(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise UserError(f"--format=onnx needs {name}: pip install '.[onnx]'") from error
+
+
+def _function(network: keras.Model, shape: tuple[int | None, ...]) -> Any:
+    spec = tf.TensorSpec(shape, tf.float32, IMAGE)
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def function(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {GENERATED: network(image, training=False)}
+
+    return function
+
+
+def _without_explicit_cuts(generator: keras.Model) -> keras.Model:
+    """Returns a copy that computes the same, whose doubling convolutions converters know.
+
+    TFLite has no transposed convolution with padding of its own, and tf2onnx takes it for another.
+    """
+
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+        kind = _CutAfterwards if isinstance(layer, DoublingConv2D) else layer.__class__
+        return kind.from_config(layer.get_config())
+
+    network = keras.models.clone_model(generator, clone_function=copied)
+    network.set_weights(generator.get_weights())
+    return network
+
+
+class _CutAfterwards(DoublingConv2D):
+    """Computes the full transposed convolution and cuts its border by slicing."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        batch, height, width, _ = tf.unstack(tf.shape(inputs))
+        more = self.kernel_size[0] - 2
+        full = tf.nn.conv2d_transpose(
+            inputs,
+            tf.convert_to_tensor(self.kernel),
+            tf.stack([batch, 2 * height + more, 2 * width + more, self.filters]),
+            2,
+            padding="VALID",
+        )
+        outputs = full[:, 1 : 2 * height + 1, 1 : 2 * width + 1]
+        return (
+            tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias)) if self.use_bias else outputs
+        )

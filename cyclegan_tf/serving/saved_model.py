@@ -1,0 +1,144 @@
+"""From generators to a version that TF Serving serves: written, checked, then published."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.images import find_images, read_image, to_float
+from cyclegan_tf.serving.checks import Check, check, png
+from cyclegan_tf.serving.configuration import model_name, write_configuration
+from cyclegan_tf.serving.model_card import Origin, model_card
+from cyclegan_tf.serving.portable import write_portable
+from cyclegan_tf.serving.publishing import new_version
+from cyclegan_tf.serving.signatures import IMAGE, IMAGE_BYTES, Translator
+from cyclegan_tf.serving.warmup import write_warmup
+
+# A picture of 2048x2048: a layer of 64 channels at its full size takes 1 GiB.
+MAX_PIXELS = 2048 * 2048
+_MOST_SAMPLES = 8
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A version that passed its checks."""
+
+    name: str
+    folder: Path
+    checks: list[Check]
+
+
+def export(
+    generators: Mapping[str, keras.Model],
+    base: str | Path,
+    origin: Origin,
+    version: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    samples: str | Path | None = None,
+    formats: Sequence[str] = (),
+) -> Published:
+    """Publishes generators as `base/VERSION`, with TF Serving's configuration files beside it.
+
+    Beside the SavedModel, the version holds warm-up requests, `model_card.md` and `report.json`.
+
+    Args:
+        generators: By direction, `a2b` and perhaps `b2a`: float32
+            `(batch, height, width, channels)` in [-1, 1], both ways.
+        base: The model's folder; its name is the model's.
+        origin: Where the generators come from.
+        version: Its number; None takes the next one.
+        max_pixels: Larger pictures are refused.
+        samples: A folder of pictures to compare on, besides drawn ones; too large ones are not.
+        formats: Of `portable.FORMATS`, what else is written, as `assets.extra/DIRECTION.FORMAT`.
+
+    Raises:
+        UserError: If a check fails, the version exists, or it cannot be written; then nothing is
+            published.
+    """
+    for flag, number in (("version", version), ("max_pixels", max_pixels)):
+        if number is not None and number < 1:
+            raise UserError(f"--{flag}={number}: expected at least 1")
+    base = Path(base)
+    height, width = origin.size
+    if height * width > max_pixels:
+        raise UserError(f"--max_pixels={max_pixels}: expected those trained on, {width}x{height}")
+    pictures = {}
+    for direction, generator in generators.items():
+        found = _pictures(generator.input_shape[-1], origin, samples)
+        pictures[direction] = [p for p in found if p.shape[0] * p.shape[1] <= max_pixels]
+    name = model_name(base)
+    with new_version(base, version) as (number, folder):
+        try:
+            _save(generators, folder, max_pixels)
+            write_warmup(folder, name, _requests(pictures))
+        except tf.errors.OpError as error:
+            raise UserError(f"cannot write to {base}: {error.message}") from error
+        counts = ", ".join(f"{d} on {len(p)} pictures" for d, p in pictures.items())
+        _log.info("version %d is written; comparing it with the run: %s", number, counts)
+        checks = check(folder, generators, pictures)
+        checks += [
+            write_portable(kind, g, folder / "assets.extra" / f"{direction}.{kind}", origin.size)
+            for kind in formats
+            for direction, g in generators.items()
+        ]
+        failed = [f"{check.name} ({check})" for check in checks if not check.passed]
+        if failed:
+            raise UserError(f"nothing was published, a check failed: {'; '.join(failed)}")
+        report = {"model": name, "version": number, "tensorflow": tf.__version__}
+        report["checks"] = [dataclasses.asdict(check) for check in checks]
+        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+        card = model_card(name, number, generators, max_pixels, origin, checks)
+        (folder / "model_card.md").write_text(card)
+        write_configuration(base)
+    return Published(name, base / str(number), checks)
+
+
+def _save(generators: Mapping[str, keras.Model], folder: Path, max_pixels: int) -> None:
+    module = tf.Module()
+    signatures = {}
+    for direction, generator in generators.items():
+        translator = Translator(generator, max_pixels)
+        setattr(module, direction, translator)
+        signatures[direction] = translator.encoded
+        signatures[f"{direction}_float"] = translator.floats
+    signatures["serving_default"] = signatures.get("a2b", next(iter(signatures.values())))
+    # Nobody trains on in a server.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(folder), signatures, options)
+
+
+def _pictures(channels: int, origin: Origin, samples: str | Path | None) -> list[np.ndarray]:
+    """Draws smooth and noisy pictures of the size trained on and others, and reads the samples."""
+    random = np.random.default_rng(0)
+    drawn = []
+    for height, width in (origin.size, (61, 83), (9, 40)):
+        waves = np.add.outer(np.arange(height) / height, np.arange(width) / width)
+        smooth = np.sin(6 * waves[..., np.newaxis] + np.arange(channels)) * 100 + 127
+        noisy = smooth + random.normal(0, 9, smooth.shape)
+        drawn.append(np.clip(noisy, 0, 255).astype(np.uint8))
+    if samples is None:
+        return drawn
+    names, _ = find_images(samples)
+    if not names:
+        raise UserError(f"--samples={samples} holds no pictures")
+    return drawn + [read_image(Path(samples) / name, channels) for name in names[:_MOST_SAMPLES]]
+
+
+def _requests(
+    pictures: Mapping[str, Sequence[np.ndarray]],
+) -> list[tuple[str, dict[str, np.ndarray]]]:
+    """One picture of the size trained on for each signature."""
+    requests = []
+    for direction, (picture, *_) in pictures.items():
+        image = to_float(picture[np.newaxis]).numpy()
+        requests.append((direction, {IMAGE_BYTES: np.array([png(picture)], object)}))
+        requests.append((f"{direction}_float", {IMAGE: image}))
+    return requests

@@ -1,0 +1,69 @@
+"""TFLite and ONNX: the same numbers by runtimes of their own, for every kind of generator."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.models.autoencoders import encoder_decoder, label_maps, segnet
+from cyclegan_tf.models.generators import generator
+from cyclegan_tf.serving import portable
+from cyclegan_tf.serving.model_card import Origin
+from cyclegan_tf.serving.portable import write_portable
+from cyclegan_tf.serving.saved_model import export
+
+GENERATORS = {
+    "gated_resnet": lambda: generator("gated_resnet_1", filters=4, init_gain=0.5),
+    "resize": lambda: generator("resnet_1", filters=3, in_channels=1, upsampling="resize"),
+    "unet": lambda: generator("unet_32", filters=3, norm="batch"),
+    "encoder_decoder": lambda: encoder_decoder(filters=3),
+    "labels": lambda: label_maps(segnet(out_channels=4, filters=2, labels=True)),
+}
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_tflite_gives_the_same(name, tmp_path):
+    found = write_portable("tflite", GENERATORS[name](), tmp_path / "a2b.tflite", (39, 50))
+    assert found.passed
+    assert found.figures["difference in [-1, 1]"] < 1e-4
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_onnx_gives_the_same_at_any_size(name, tmp_path):
+    pytest.importorskip("tf2onnx", reason="needs the extra onnx")
+    pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    found = write_portable("onnx", GENERATORS[name](), tmp_path / "a2b.onnx", (32, 36))
+    assert found.passed and len(found.figures["sizes"]) == 2
+    assert found.figures["difference in [-1, 1]"] < 1e-4
+
+
+def test_a_converter_that_changes_the_result_is_noticed(tmp_path, monkeypatch):
+    def other(network):
+        return keras.models.clone_model(network)  # With weights of its own.
+
+    monkeypatch.setattr(portable, "_without_explicit_cuts", other)
+    network = generator("resnet_1", filters=3, upsampling="resize", init_gain=0.5)
+    assert not write_portable("tflite", network, tmp_path / "a2b.tflite", (16, 16)).passed
+
+
+def test_what_is_missing_is_named(tmp_path, monkeypatch):
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(portable.importlib, "import_module", missing)
+    with pytest.raises(UserError, match=r"needs tf2onnx: pip install '\.\[onnx\]'"):
+        write_portable("onnx", generator("resnet_1", filters=2), tmp_path / "x.onnx", (16, 16))
+
+
+def test_files_are_published_with_the_version_and_reported(small_generators, tmp_path):
+    origin = Origin({"data": "none"}, (16, 20))
+    generators = {"a2b": small_generators["a2b"]}
+    published = export(generators, tmp_path / "m", origin, formats=["tflite"])
+    generated = portable._run_tflite(
+        published.folder / "assets.extra/a2b.tflite", np.zeros((1, 16, 20, 3), np.float32)
+    )
+    assert generated.shape == (1, 16, 20, 3)
+    report = json.loads((published.folder / "report.json").read_text())
+    assert "difference in [-1, 1]" in report["checks"][-1]["figures"]
