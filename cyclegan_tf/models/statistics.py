@@ -34,7 +34,8 @@ class GivenNormalization(keras.layers.Layer):
         self.given: tuple[tf.Tensor, tf.Tensor] | None = None
         self.met: tf.Tensor | None = None
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    # Batch norm, whose place it may take, is called with a mask.
+    def call(self, inputs: tf.Tensor, mask: Any = None) -> tf.Tensor:
         self.met = inputs
         if self.given is None:
             return inputs
