@@ -1,5 +1,6 @@
 """What pictures say of themselves before they are decoded: size, frames, camera and colours."""
 
+import contextlib
 import os
 from dataclasses import dataclass
 
@@ -48,11 +49,10 @@ def read_header(source: str | os.PathLike[str]) -> Header:
     """
     with open_image(source) as image:
         exif = Image.Exif()
-        if image.format != "TIFF":
-            exif.load(image.info.get("exif", b""))
+        if image.format != "TIFF":  # Pillow says a TIFF's size as it is upright.
+            with contextlib.suppress(Exception):  # Damaged tags are as good as none.
+                exif.load(image.info.get("exif", b""))
         lies = exif.get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
-        if image.format == "TIFF":
-            lies = image.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
         height, width = image.size if lies else image.size[::-1]
         return Header(
             height,

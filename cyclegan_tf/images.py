@@ -324,7 +324,10 @@ def to_pillow(image: np.ndarray) -> Image.Image:
 def _loaded(image: Image.Image) -> Image.Image:
     """Decodes a picture completely and turns it upright."""
     image.load()
-    return ImageOps.exif_transpose(image)
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Damaged tags are as good as none; Pillow raises several types.
+        return image
 
 
 def _mode(channels: int) -> str:

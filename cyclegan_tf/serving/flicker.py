@@ -7,9 +7,9 @@ from scipy import ndimage
 
 from cyclegan_tf.errors import UserError
 
-# Mean change of its neighbourhood, in levels of 255, by which a pixel counts as moving: two to
-# three times what the noise of a camera or of compression makes.
-_STILL = 8.0
+# Changes, in levels of 255, by which a pixel counts as moving: of itself, and the mean of its
+# neighbourhood. Each is two to three times what the noise of a camera or of compression makes.
+_MOVED, _MOVED_NEARBY = 32.0, 8.0
 _NEIGHBOURHOOD = 5
 
 
@@ -43,8 +43,8 @@ def smoother(strength: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
 
     What a translation adds to its frame, seen without fine detail, is averaged over frames: the
     one n frames back weighs `strength ** n`. So the noise of the input is averaged, too, and a
-    slow change of light is not, for the translation rests on the present frame. A pixel whose
-    neighbourhood changed starts anew, so that nothing is dragged behind what moves.
+    slow change of light is not, for the translation rests on the present frame. A pixel that
+    changed, or whose neighbourhood did, starts anew, so that nothing is dragged behind what moves.
 
     Args:
         strength: In [0, 1); 0 changes nothing.
@@ -71,12 +71,19 @@ def smoother(strength: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         added = translated - coarse
         if last is not None:
             before, added_before = last
-            moved = _nearby_mean(_change(before, frame)).mean(axis=-1, keepdims=True)
-            added += strength * np.exp(-((moved / _STILL) ** 2)) * (added_before - added)
+            added += strength * _stillness(before, frame) * (added_before - added)
         last = frame, added
         return np.clip(np.rint(coarse + added), 0, 255).astype(np.uint8)
 
     return smoothed
+
+
+def _stillness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Returns how much each pixel stands still, from 0 to 1: `(height, width, 1)`."""
+    change = _change(before, after)
+    own = change.max(axis=-1, keepdims=True) / _MOVED
+    nearby = _nearby_mean(change).mean(axis=-1, keepdims=True) / _MOVED_NEARBY
+    return np.exp(-(own**2) - nearby**2)
 
 
 def _nearby_mean(values: np.ndarray) -> np.ndarray:
