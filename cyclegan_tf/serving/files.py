@@ -15,6 +15,7 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.models.autoencoders import LabelMap
 from cyclegan_tf.serving.job import Job, Translated
 from cyclegan_tf.serving.manifest import Manifest, remove_partial_files
+from cyclegan_tf.serving.pictures import PictureTranslator
 from cyclegan_tf.serving.tasks import check_output, find_tasks
 from cyclegan_tf.translation_options import TranslationOptions
 
@@ -75,7 +76,8 @@ def translate_files(
     try:
         with closing(Manifest(output, made_by, overwrite)) as manifest:
             remove_partial_files(output)
-            return Job(generator, options, output, sheets, manifest, progress).run(tasks, failures)
+            network = PictureTranslator(generator, options)
+            return Job(network, options, output, sheets, manifest, progress).run(tasks, failures)
     except OSError as error:
         raise UserError(f"cannot write to {output}: {error}") from error
 

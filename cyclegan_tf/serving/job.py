@@ -1,6 +1,5 @@
 """The work of translating files: reading runs ahead of the network, and writing behind it."""
 
-import dataclasses
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
@@ -10,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from tqdm import tqdm
 
@@ -64,8 +62,8 @@ class Job:
     """Translates files that are not translated yet.
 
     Args:
-        generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
-        options: How files are translated and written.
+        network: Translates pictures.
+        options: How files are written, and clips smoothed.
         output: A folder for translations.
         sheets: A folder for sheets of input and translation, if wanted.
         manifest: Says what is done, and is told.
@@ -74,16 +72,15 @@ class Job:
 
     def __init__(
         self,
-        generator: keras.Model,
+        network: PictureTranslator,
         options: TranslationOptions,
         output: Path,
         sheets: Path | None,
         manifest: Manifest,
         progress: bool,
     ) -> None:
-        self._generator, self._options = generator, options
+        self._network, self._options = network, options
         self._output, self._sheets, self._manifest = output, sheets, manifest
-        self._channels = generator.input_shape[-1]
         self._result = Translated()
         self._quiet = not progress
 
@@ -130,7 +127,7 @@ class Job:
 
     def _read(self, task: Task) -> np.ndarray | UnreadableImageError:
         try:
-            return read_image(task.path, self._channels)
+            return read_image(task.path, self._network.channels)
         except UnreadableImageError as error:
             return error
 
@@ -186,7 +183,8 @@ class Job:
                         bar.update()
                         yield translated
 
-                convert_clip(task.path, self._output / task.target, self._channels, process)
+                target = self._output / task.target
+                convert_clip(task.path, target, self._network.channels, process)
         except UserError as error:
             self._fail(task.name, str(error))
             return
@@ -203,18 +201,8 @@ class Job:
                 yield frame, smoothed(frame, translated)
 
     @cached_property
-    def _network(self) -> PictureTranslator:
-        return PictureTranslator(self._generator, self._options)
-
-    @cached_property
     def _clip_network(self) -> PictureTranslator:
-        """The same, for frames, which have 8 bits."""
-        options = dataclasses.replace(self._options, bit_depth=8)
-        return (
-            self._network
-            if options == self._options
-            else PictureTranslator(self._generator, options)
-        )
+        return self._network.with_bit_depth(8)
 
     def _is_done(self, task: Task) -> bool:
         sheet = self._sheet(task)

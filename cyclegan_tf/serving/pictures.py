@@ -1,6 +1,7 @@
 """Translating pictures of any size within bounded memory: in batches, or in tiles."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import keras
@@ -29,6 +30,13 @@ class PictureTranslator:
     def __init__(self, generator: keras.Model, options: TranslationOptions) -> None:
         self._generator = generator
         self._options = options
+        self.channels: int = generator.input_shape[-1]
+
+    def with_bit_depth(self, bits: int) -> "PictureTranslator":
+        """Returns one that differs in the bits of its results only."""
+        if bits == self._options.bit_depth:
+            return self
+        return PictureTranslator(self._generator, replace(self._options, bit_depth=bits))
 
     def batch_size(self, area: int) -> int:
         """Returns how many pictures of so many pixels are translated at once."""
