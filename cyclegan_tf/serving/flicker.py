@@ -7,9 +7,9 @@ from scipy import ndimage
 
 from cyclegan_tf.errors import UserError
 
-# Changes, in levels of 255, by which a pixel counts as moving: of itself, and the mean of its
-# neighbourhood. Each is two to three times what the noise of a camera or of compression makes.
-_MOVED, _MOVED_NEARBY = 32.0, 8.0
+# Changes, in levels of 255, by which a pixel counts as moving: its own, and that of the mean of
+# its neighbourhood, which is still under the noise of a camera or of compression.
+_MOVED, _MOVED_NEARBY = 24.0, 3.0
 _NEIGHBOURHOOD = 5
 
 
@@ -67,7 +67,7 @@ def smoother(strength: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
                 "--smoothing needs a network with as many channels out as in, not "
                 f"{frame.shape[-1]} to {translated.shape[-1]}"
             )
-        coarse = _nearby_mean(frame.astype(np.float32))
+        coarse = _nearby_mean(frame)
         added = translated - coarse
         if last is not None:
             before, added_before = last
@@ -80,14 +80,13 @@ def smoother(strength: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
 
 def _stillness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Returns how much each pixel stands still, from 0 to 1: `(height, width, 1)`."""
-    change = _change(before, after)
-    own = change.max(axis=-1, keepdims=True) / _MOVED
-    nearby = _nearby_mean(change).mean(axis=-1, keepdims=True) / _MOVED_NEARBY
-    return np.exp(-(own**2) - nearby**2)
+    own = _change(before, after).max(axis=-1, keepdims=True) / _MOVED
+    nearby = _change(_nearby_mean(before), _nearby_mean(after)).max(axis=-1, keepdims=True)
+    return np.exp(-(own**2) - (nearby / _MOVED_NEARBY) ** 2)
 
 
 def _nearby_mean(values: np.ndarray) -> np.ndarray:
-    return ndimage.uniform_filter(values, (_NEIGHBOURHOOD, _NEIGHBOURHOOD, 0))
+    return ndimage.uniform_filter(values.astype(np.float32), (_NEIGHBOURHOOD, _NEIGHBOURHOOD, 0))
 
 
 def _change(before: np.ndarray, after: np.ndarray) -> np.ndarray:

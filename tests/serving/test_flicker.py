@@ -74,8 +74,8 @@ def test_nothing_is_dragged_behind_what_moves():
     frames = camera(noise=0.0)
     translated = [255 - frame for frame in frames]
     for found, expected in zip(smoothed(0.95, frames, translated), translated, strict=True):
-        # Neither does the square lose an edge, nor is a trace left where it was.
-        assert np.abs(found.astype(int) - expected).max() <= 8
+        # Neither does the square, 190 levels from its ground, lose an edge, nor leave a trace.
+        assert np.abs(found.astype(int) - expected).max() <= 1
 
 
 def test_a_slow_change_of_light_is_followed():
