@@ -76,7 +76,7 @@ def translate_files(
     try:
         with closing(Manifest(output, made_by, overwrite)) as manifest:
             remove_partial_files(output)
-            network = PictureTranslator(generator, options)
+            network = PictureTranslator(generator, options, progress)
             return Job(network, options, output, sheets, manifest, progress).run(tasks, failures)
     except OSError as error:
         raise UserError(f"cannot write to {output}: {error}") from error

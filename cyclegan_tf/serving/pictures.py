@@ -25,10 +25,14 @@ class PictureTranslator:
     Args:
         generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
         options: Those of batches, tiles and bits count here.
+        progress: Whether to show a bar for each picture in tiles.
     """
 
-    def __init__(self, generator: keras.Model, options: TranslationOptions) -> None:
+    def __init__(
+        self, generator: keras.Model, options: TranslationOptions, progress: bool = False
+    ) -> None:
         self._generator = generator
+        self._progress = progress
         self._options = options
         self.channels: int = generator.input_shape[-1]
 
@@ -36,7 +40,8 @@ class PictureTranslator:
         """Returns one that differs in the bits of its results only."""
         if bits == self._options.bit_depth:
             return self
-        return PictureTranslator(self._generator, replace(self._options, bit_depth=bits))
+        options = replace(self._options, bit_depth=bits)
+        return PictureTranslator(self._generator, options, self._progress)
 
     def batch_size(self, area: int) -> int:
         """Returns how many pictures of so many pixels are translated at once."""
@@ -49,14 +54,12 @@ class PictureTranslator:
             UserError: If the network does not work in tiles, or memory does not suffice.
         """
         try:
-            if len({picture.shape for picture in pictures}) != 1 or self._in_tiles(pictures[0]):
-                return [
-                    self._tiled(picture)
-                    if self._in_tiles(picture)
-                    else self._whole(picture[None])[0]
-                    for picture in pictures
-                ]
-            return list(self._whole(np.stack(pictures)))
+            if len({p.shape for p in pictures}) == 1 and not self._in_tiles(pictures[0]):
+                return list(self._whole(np.stack(pictures)))
+            return [
+                self._tiled(p) if self._in_tiles(p) else self._whole(p[np.newaxis])[0]
+                for p in pictures
+            ]
         except tf.errors.ResourceExhaustedError as error:
             sizes = " and ".join(sorted({f"{p.shape[1]}x{p.shape[0]}" for p in pictures}))
             raise UserError(
@@ -81,4 +84,5 @@ class PictureTranslator:
             self._options.tile or _TILE,
             self._options.statistics_tiles,
             self._options.bit_depth,
+            self._progress,
         )

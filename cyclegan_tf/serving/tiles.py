@@ -15,6 +15,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from cyclegan_tf.images import to_float
 from cyclegan_tf.models.layers import size_multiple
@@ -64,19 +65,26 @@ class TileTranslator:
             network needs.
         sample: How many tiles the norms' statistics are taken from, spread evenly; 0: all.
         bit_depth: Bits of the result's channels, 8 or 16.
+        progress: Whether to show a bar for each picture.
 
     Raises:
         UserError: If the network has layers that do not work on a part of a picture.
     """
 
     def __init__(
-        self, generator: keras.Model, tile: int, sample: int = 0, bit_depth: int = 8
+        self,
+        generator: keras.Model,
+        tile: int,
+        sample: int = 0,
+        bit_depth: int = 8,
+        progress: bool = False,
     ) -> None:
         self._multiple = size_multiple(generator)
         self.overlap = self._rounded(receptive_radius(generator))
         self._core = self._rounded(tile)
         self._sample = sample
         self._levels = levels_of(bit_depth)
+        self._quiet = not progress
         self._network, self._norms = with_given_statistics(generator)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
@@ -95,19 +103,24 @@ class TileTranslator:
 
         given: list[Moments] = []
         chosen = self._chosen(tiles)
-        for _ in self._norms:
-            parts = [
-                self._moments(window(t), np.array([s.inside for s in t], np.int32), given)
-                for t in chosen
-            ]
-            given.append(_joined([[value.numpy() for value in part] for part in parts]))
         kind = self._levels(tf.zeros([])).dtype.as_numpy_dtype
         result = np.empty((height, width, self._network.output_shape[-1]), kind)
-        for down, across in tiles:
-            translated = self._translated(window((down, across)), given).numpy()[0]
-            (top, bottom), (left, right) = down.inside, across.inside
-            place = result[down.core, across.core]
-            place[:] = translated[top:bottom, left:right][: place.shape[0], : place.shape[1]]
+        count = len(chosen) * len(self._norms) + len(tiles)
+        with tqdm(total=count, desc="tiles", leave=False, disable=self._quiet) as bar:
+            for _ in self._norms:
+                parts = []
+                for tile in chosen:
+                    core = np.array([span.inside for span in tile], np.int32)
+                    part = self._moments(window(tile), core, given)
+                    parts.append([value.numpy() for value in part])
+                    bar.update()
+                given.append(_joined(parts))
+            for down, across in tiles:
+                translated = self._translated(window((down, across)), given).numpy()[0]
+                (top, bottom), (left, right) = down.inside, across.inside
+                place = result[down.core, across.core]
+                place[:] = translated[top:bottom, left:right][: place.shape[0], : place.shape[1]]
+                bar.update()
         return result
 
     def _rounded(self, side: int) -> int:
