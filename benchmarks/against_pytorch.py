@@ -10,18 +10,15 @@ have, says what the machine could do.
 """
 
 import json
-import os
-import resource
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import turns
 from absl import app, flags
 
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, after one that does not count.")
@@ -30,8 +27,6 @@ _OUTPUT = flags.DEFINE_string("output", "", "Folder for against_pytorch.json, if
 _CASES = flags.DEFINE_list("cases", ["128", "256", "64"], "Which cases, by their picture's size.")
 _SIDE = flags.DEFINE_string("side", "", "Used by the benchmark itself: run as this side.")
 _CASE = flags.DEFINE_string("case", "", "Used by the benchmark itself: the case of the side.")
-
-SIDES = ("ours", "contiguous", "channels_last")
 
 
 @dataclass(frozen=True)
@@ -60,89 +55,34 @@ def main(_: list[str]) -> None:
         rows.append(measure(name, CASES[name]))
         print(json.dumps(rows[-1]), flush=True)
     if _OUTPUT.value:
-        path = Path(_OUTPUT.value, "against_pytorch.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(rows, indent=2) + "\n")
+        turns.write(rows, _OUTPUT.value, __file__)
+
+
+def serve(side: str, case: Case) -> None:
+    """Runs as a side, in a process of its own."""
+    tasks, facts = (ours if side == "ours" else pytorch)(case, side)
+    turns.serve(tasks, {"train": case.steps, "infer": 5 * case.steps, "convolve": 10}, facts)
 
 
 def measure(name: str, case: Case) -> dict[str, Any]:
     """Lets the sides take turns on a case, and compares their medians."""
-    workers = {side: Worker(side, name) for side in SIDES}
-    seconds: dict[str, dict[str, list[float]]] = {side: {} for side in SIDES}
-    for number in range(_ROUNDS.value + 1):
-        for task in ("train", "infer", "convolve"):
-            for side, worker in workers.items():
-                took = worker.ask(task)
-                if number:  # Compilation and warming up are in the first round.
-                    seconds[side].setdefault(task, []).append(took)
-    median = {
-        side: {task: statistics.median(times) for task, times in tasks.items()}
-        for side, tasks in seconds.items()
+    workers = {
+        side: turns.Worker(__file__, _THREADS.value, side=side, case=name) for side in turns.SIDES
     }
+    seconds = turns.take_turns(workers, ("train", "infer", "convolve"), _ROUNDS.value)
     about = {side: worker.finish() for side, worker in workers.items()}
     row: dict[str, Any] = {"case": case.name, "threads": _THREADS.value, **asdict(case)}
     for task in ("train", "infer"):
-        best = min(SIDES[1:], key=lambda side: median[side][task])
-        row[task] = {
-            "ours_images_per_second": case.batch / median["ours"][task],
-            "pytorch_images_per_second": case.batch / median[best][task],
-            "pytorch_layout": best,
-            "ratio": median[best][task] / median["ours"][task],
-            "ours_seconds": seconds["ours"][task],
-            "pytorch_seconds": seconds[best][task],
-        }
+        row[task] = turns.compare(seconds, task, "images", case.batch)
     row["peak_memory_gib"] = {side: of["peak_gib"] for side, of in about.items()}
     row["gflop"] = about["ours"]["gflop"]
-    rate = about["ours"]["gflop"] / median["ours"]["train"]
-    bare = bare_gflop(case) / min(median[side]["convolve"] for side in SIDES)
+    rate = about["ours"]["gflop"] / statistics.median(seconds["ours"]["train"])
+    bare = bare_gflop(case) / min(
+        statistics.median(tasks["convolve"]) for tasks in seconds.values()
+    )
     row["share_of_bare_convolution"] = rate / bare
     row["bare_gflops"] = bare
     return row
-
-
-class Worker:
-    """A side's process, which does what it is asked and says how long it took."""
-
-    def __init__(self, side: str, case: str) -> None:
-        threads = str(_THREADS.value)
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, f"--side={side}", f"--case={case}", f"--threads={threads}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": threads, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )
-
-    def ask(self, task: str) -> Any:
-        """Returns the answer to a task: seconds for each step, or facts about the process."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise RuntimeError("the worker has no pipes")
-        stdin.write(task + "\n")
-        stdin.flush()
-        return json.loads(stdout.readline())
-
-    def finish(self) -> dict[str, float]:
-        """Ends the process and returns what it says about itself."""
-        about = self.ask("about")
-        self._process.communicate()
-        return about
-
-
-def serve(side: str, case: Case) -> None:
-    """Answers tasks from standard input until it ends."""
-    tasks, facts = (ours if side == "ours" else pytorch)(case, side)
-    counts = {"train": case.steps, "infer": 5 * case.steps, "convolve": 10}
-    for line in sys.stdin:
-        task = line.strip()
-        if task == "about":
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            print(json.dumps({"peak_gib": peak, **facts()}), flush=True)
-            continue
-        start = time.perf_counter()
-        for _ in range(counts[task]):
-            tasks[task]()
-        print((time.perf_counter() - start) / counts[task], flush=True)
 
 
 Tasks = dict[str, Callable[[], object]]

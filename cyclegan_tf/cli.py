@@ -6,7 +6,7 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from absl import flags
@@ -68,14 +68,15 @@ class CommandLine:
         for group in dataclasses.fields(config):
             self.add_options(getattr(config, group.name), f"{group.name.capitalize()} options")
 
-    def add_options(self, defaults: Any, title: str) -> None:
+    def add_options(self, defaults: Any, title: str, without: Collection[str] = ()) -> None:
         """Defines a flag for every option of a dataclass.
 
         Args:
             defaults: An instance of it; its values are the flags' defaults.
             title: The title they stand under in `--help`.
+            without: Options that this command does not have.
         """
-        for option in dataclasses.fields(defaults):
+        for option in (f for f in dataclasses.fields(defaults) if f.name not in without):
             default = getattr(defaults, option.name)
             choices = option.metadata.get("choices", ())
             help_text = option.metadata["help"]
@@ -87,7 +88,7 @@ class CommandLine:
         Raises:
             UserError: If one is outside its bounds.
         """
-        names = [option.name for option in dataclasses.fields(defaults)]
+        names = {option.name for option in dataclasses.fields(defaults)} & {*self._values}
         return dataclasses.replace(defaults, **{name: self[name] for name in names}).validate()
 
     def parse(self, arguments: Sequence[str]) -> None:
@@ -180,7 +181,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     # Others log what only they themselves can use.
-    for chatty in ("absl", "tensorflow", "etils"):
+    for chatty in ("absl", "tensorflow", "etils", "httpx"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
         status = main(sys.argv) or 0

@@ -19,6 +19,7 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from .errors import UserError
+from .files import write_atomically
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 # What those suffixes may hold. Pillow would also try formats that start other programs (EPS).
@@ -170,25 +171,26 @@ def write_image(
             to_pillow(image).save(encoded, file_format, **known)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot write {path}: {error}; .png holds every kind") from error
-    with replacing(path) as partial:
-        partial.write_bytes(encoded.getbuffer())
+    write_atomically(path, encoded.getvalue())
 
 
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Lets a file appear whole or not at all; its folder is made as needed.
+def encode_png(image: np.ndarray) -> bytes:
+    """Encodes a picture, uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels."""
+    encoded = BytesIO()
+    to_pillow(image).save(encoded, "PNG")
+    return encoded.getvalue()
 
-    Yields:
-        Where to write it: beside its place, under a hidden name that ends in `.partial`. It is
-        renamed if the block ends well, and removed if not.
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """Makes a picture of 1 to 4 channels one of three; what is transparent is laid over white.
+
+    Args:
+        image: uint8 in [0, 255], shape `(height, width, channels)`.
+
+    Returns:
+        uint8 in [0, 255], shape `(height, width, 3)`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    return np.asarray(_convert(to_pillow(image), "RGB"))
 
 
 def resize(image: np.ndarray, longer: int) -> np.ndarray:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.options import check_all, option
 
+# What has no meaning where pictures keep their size and there is one style.
+NOT_FOR_COMPARING = ("image_size", "style_scale", "style_blend")
+
 
 @dataclass(frozen=True)
 class BackboneOptions:

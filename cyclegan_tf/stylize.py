@@ -5,6 +5,7 @@ python -m cyclegan_tf.stylize --texture --style=painting.jpg --output=texture.pn
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from cyclegan_tf import cli
@@ -39,16 +40,15 @@ def main(arguments: Sequence[str]) -> int:
     cli.import_tensorflow()
     from cyclegan_tf.images import read_image, write_image
     from cyclegan_tf.neural_style import stylize
-    from cyclegan_tf.neural_style.features import Backbone, check_layers
+    from cyclegan_tf.neural_style.features import check_layers
     from cyclegan_tf.neural_style.report import Recorder
-    from cyclegan_tf.neural_style.weights import load_weights
+    from cyclegan_tf.neural_style.weights import load_backbone
 
     check_layers(network.backbone, [*options.content_weights, *options.style_weights])
     content = read_image(line["content"]) if line["content"] else None
     pictures = [read_image(file) for file in styles]
     init = line["init"] if line["init"] in ("noise", "content") else read_image(line["init"])
-    weights = load_weights(network.backbone, network.backbone_weights, options.seed)
-    backbone = Backbone(network.backbone, weights, network.pooling)
+    backbone = load_backbone(**asdict(network), seed=options.seed)
     recorder = Recorder(output, options.iterations, line["save_every"])
     try:
         with recorder:

@@ -1,7 +1,10 @@
 """What tests share: two logical CPUs in place of two GPUs, and small data."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -46,3 +49,19 @@ def picture_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
             image = Image.fromarray(np.ascontiguousarray(coarse)).resize((36, 40))
             image.save(root / domain / f"{number:02d}.png")
     return root
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium or Chrome: the one that is installed, driven by Playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("needs Chromium or Chrome")
+    # Its sandbox does not start for root, and nothing of what it does by itself is wanted here.
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=program, args=quiet)
+        yield started
+        started.close()

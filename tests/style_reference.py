@@ -9,10 +9,11 @@ MEAN = torch.tensor([123.68, 116.779, 103.939]).reshape(1, 3, 1, 1)
 class Vgg:
     """Features of a VGG whose weights come by Keras' names; pictures are NCHW, RGB, [0, 255]."""
 
-    def __init__(self, weights, pooling="max"):
+    def __init__(self, weights, pooling="max", layout=torch.contiguous_format):
         self.layers = []
         for name in sorted({key.split("/")[0] for key in weights}):
-            kernel = torch.tensor(weights[f"{name}/kernel"]).permute(3, 2, 0, 1).contiguous()
+            kernel = torch.tensor(weights[f"{name}/kernel"]).permute(3, 2, 0, 1)
+            kernel = kernel.contiguous(memory_format=layout)
             self.layers.append((name, kernel, torch.tensor(weights[f"{name}/bias"])))
         self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
 
@@ -23,7 +24,7 @@ class Vgg:
                 break
             if name.endswith("conv1") and name != "block1_conv1":
                 x = self.pool(x, 2)
-            x = F.relu(F.conv2d(x, kernel, bias, padding=1))
+            x = F.relu(F.conv2d(x, kernel, bias, padding=1), inplace=True)
             relu = name.replace("block", "relu").replace("conv", "")
             if relu in wanted:
                 features[relu] = x

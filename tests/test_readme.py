@@ -8,24 +8,27 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import convert, evaluate, stylize, train, translate
+from cyclegan_tf import compare, convert, evaluate, stylize, train, translate
 from cyclegan_tf.images import write_image
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+LINES = re.findall(r"^    python -m cyclegan_tf\.(\w+) (.+)$", README, re.MULTILINE)
 COMMANDS = {
     "train": train.main,
     "translate": translate.main,
     "evaluate": evaluate.main,
-    "convert": convert.main,
     "stylize": stylize.main,
+    "compare": compare.main,
 }
+PAINTING = ["--backbone_weights=random", "--iterations=1"]
 TINY = {
     "train": [
         *("--generator=resnet_1", "--filters=3", "--discriminator_layers=1"),
         *("--load_size=20", "--crop_size=16", "--max_steps=1"),
     ],
-    "stylize": ["--backbone_weights=random", "--iterations=1"],
+    "stylize": PAINTING,
+    "compare": [*PAINTING, "--pictures=1"],
 }
 
 
@@ -35,19 +38,30 @@ def test_commands_run_in_their_order(
     shutil.copytree(picture_folders, tmp_path / "photos")
     shutil.copytree(picture_folders / "testA", tmp_path / "more_photos")
     monkeypatch.chdir(tmp_path)
-    pytest.importorskip("torch", reason="converting needs the extra torch")
-    pytorch_files(tmp_path / "checkpoints/horse2zebra")
     for name in ("photo.jpg", "painting.jpg"):
         write_image(tmp_path / name, np.zeros((32, 40, 3), np.uint8))
-    lines = re.findall(r"^    python -m cyclegan_tf\.(\w+) (.+)$", README, re.MULTILINE)
+    lines = [(name, flags) for name, flags in LINES if name != "convert"]
     assert [name for name, _ in lines] == [
-        *("train", "translate", "evaluate", "convert", "convert", "stylize", "stylize")
+        *("train", "translate", "evaluate", "stylize", "stylize", "compare")
     ]
     for name, flags in lines:
         assert COMMANDS[name]([name, *flags.split(), *TINY.get(name, [])]) == 0
     assert len(list((tmp_path / "translated").glob("*.png"))) == 3
-    assert len(list((tmp_path / "checkpoints/back").iterdir())) == 4
     assert (tmp_path / "painted.png").exists() and (tmp_path / "texture.png").exists()
+    assert (tmp_path / "runs/mine/comparison/comparison.html").exists()
+
+
+def test_checkpoints_are_converted_there_and_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="converting needs the extra torch")
+    monkeypatch.chdir(tmp_path)
+    pytorch_files(tmp_path / "checkpoints/horse2zebra")
+    lines = [flags for name, flags in LINES if name == "convert"]
+    assert len(lines) == 2
+    for flags in lines:
+        assert convert.main(["convert", *flags.split()]) == 0
+    assert len(list((tmp_path / "checkpoints/back").iterdir())) == 4
 
 
 def pytorch_files(folder: Path) -> None:

@@ -24,7 +24,17 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
     channels = features.shape[-1]
     rows = tf.reshape(features, [-1, channels])
     elements = tf.cast(tf.size(features), features.dtype)
-    return tf.matmul(rows, rows, transpose_a=True) / elements
+    return _with_itself(rows) / elements
+
+
+@tf.custom_gradient
+def _with_itself(rows: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    """Multiplies a matrix with itself; the gradient takes one product, by default it takes two."""
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        return tf.matmul(rows, upstream + tf.transpose(upstream))
+
+    return tf.matmul(rows, rows, transpose_a=True), gradient
 
 
 def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,10 @@
 """What a picture should be like: the features of one picture, the Gram matrices of others."""
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -65,31 +68,40 @@ class Objective:
 
     def compiled(self) -> optimize.Evaluate:
         """Returns objective, terms and gradient as a function of a picture."""
+        evaluate = _evaluation(self.backbone, self.options)
+        return lambda image: evaluate(image, self.content_targets, self.style_targets)
 
-        @tf.function(reduce_retracing=True, autograph=False)
-        def evaluate(image: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor], tf.Tensor]:
-            with tf.GradientTape() as tape:
-                tape.watch(image)
-                terms = self.losses(image)
-                total = tf.add_n(list(terms.values()))
-            return total, terms, tape.gradient(total, image)
 
-        return evaluate
+@functools.lru_cache(maxsize=1)
+def _evaluation(backbone: Backbone, options: StyleOptions) -> Callable[..., Any]:
+    """Compiles an objective with its targets as arguments, so that many pictures can share it."""
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def evaluate(
+        image: tf.Tensor, contents: Mapping[str, tf.Tensor], styles: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor], tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            terms = Objective(backbone, contents, styles, options).losses(image)
+            total = tf.add_n(list(terms.values()))
+        return total, terms, tape.gradient(total, image)
+
+    return evaluate
 
 
 def gram_matrices(
     backbone: Backbone,
-    pictures: Sequence[np.ndarray],
+    pictures: Iterable[np.ndarray],
     layers: Sequence[str],
-    shares: Sequence[float] | None = None,
+    shares: Sequence[float] = (),
 ) -> dict[str, tf.Tensor]:
     """Averages the Gram matrices of pictures: the style of one, of several, or of a collection.
 
     Args:
         backbone: Computes features.
-        pictures: uint8 `(height, width, 3)` each, of any sizes.
+        pictures: uint8 `(height, width, 3)` each, of any sizes; at least one.
         layers: Names such as `relu1_1`.
-        shares: The weight of each picture; they are divided by their sum. Equal by default.
+        shares: The weight of each picture; they are divided by their sum. Equal if empty.
 
     Returns:
         By layer, float32 `(channels, channels)`.
@@ -97,27 +109,25 @@ def gram_matrices(
     Raises:
         UserError: If the shares are not as many as pictures, negative, or all 0.
     """
-    shares = [1.0] * len(pictures) if shares is None else shares
-    if len(shares) != len(pictures) or min(shares) < 0 or not sum(shares) > 0:
+
+    if shares:
+        pictures = list(pictures)
+        _check_shares(shares, len(pictures))
+    sums, total = dict.fromkeys(layers, 0.0), 0.0
+    for picture, share in zip(pictures, shares or itertools.repeat(1.0), strict=False):
+        # Not compiled: a graph would hold the weights several times over, for one use of each size.
+        found = backbone(to_pixels(picture), layers)
+        sums = {layer: sums[layer] + share * losses.gram_matrix(found[layer]) for layer in layers}
+        total += share
+    return {layer: value / total for layer, value in sums.items()}
+
+
+def _check_shares(shares: Sequence[float], count: int) -> None:
+    if len(shares) != count or min(shares) < 0 or not sum(shares) > 0:
         raise UserError(
-            f"blend weights must be one for each of the {len(pictures)} styles, not negative and "
-            f"not all 0; received {', '.join(map(str, shares))}"
+            f"blend weights must be one for each of the {count} styles, not negative and not all "
+            f"0; received {', '.join(map(str, shares))}"
         )
-
-    @tf.function(reduce_retracing=True, autograph=False)
-    def grams(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {
-            layer: losses.gram_matrix(features)
-            for layer, features in backbone(image, layers).items()
-        }
-
-    averages = dict.fromkeys(layers, 0.0)
-    for picture, share in zip(pictures, shares, strict=True):
-        found = grams(to_pixels(picture))
-        averages = {
-            layer: averages[layer] + found[layer] * (share / sum(shares)) for layer in layers
-        }
-    return averages
 
 
 def to_pixels(picture: np.ndarray) -> tf.Tensor:

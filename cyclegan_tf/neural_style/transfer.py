@@ -95,7 +95,7 @@ def stylize(
                 backbone,
                 [resize(style, max(1, round(side * options.style_scale))) for style in styles],
                 list(style_layers),
-                options.shares or None,
+                options.shares,
             ),
             options,
         )

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.neural_style.features import kernel_shapes
+from cyclegan_tf.neural_style.features import Backbone, kernel_shapes
 
 # Of the kernels and biases rounded to float16, so that a rounded copy counts as the original.
 # Computed by `fingerprint` from the published weights.
@@ -24,6 +24,13 @@ _WAYS = (
     "--backbone_weights=imagenet, or --backbone_weights=random"
 )
 _log = logging.getLogger(__name__)
+
+
+def load_backbone(
+    backbone: str, backbone_weights: str, pooling: str = "max", seed: int = 0
+) -> Backbone:
+    """Makes a backbone with weights; see `load_weights` and `Backbone` for arguments and errors."""
+    return Backbone(backbone, load_weights(backbone, backbone_weights, seed), pooling)
 
 
 def load_weights(name: str, source: str, seed: int = 0) -> dict[str, np.ndarray]:

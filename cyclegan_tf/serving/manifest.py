@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import replacing
+from cyclegan_tf.files import write_atomically
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +47,7 @@ class Manifest:
             self._entries = entries
         # Failures are tried again, and what is listed twice was replaced.
         lines = [{"made_by": dict(made_by)}, *self._entries.values()]
-        with replacing(self._path) as partial:
-            partial.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        write_atomically(self._path, "".join(json.dumps(line) + "\n" for line in lines))
         self._file = self._path.open("a")
 
     def is_done(self, source: str, path: Path) -> bool:

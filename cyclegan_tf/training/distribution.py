@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 
 import tensorflow as tf
 
@@ -46,6 +47,15 @@ def make_strategy(replicas: int | None, batch_size: int) -> tf.distribute.Strate
 def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
     # Two strategies over the same devices would use each other's collective keys.
     return tf.distribute.MirroredStrategy(list(devices))
+
+
+def device_name() -> str:
+    """Names what this machine computes on, such as `NVIDIA H100 x 2` or `CPU, 2 cores`."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return f"CPU, {os.cpu_count()} cores"
+    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+    return f"{name} x {len(gpus)}" if len(gpus) > 1 else name
 
 
 def set_intra_op_threads(threads: int) -> None:

@@ -20,13 +20,14 @@ from cyclegan_tf.config import Config
 from cyclegan_tf.data.pipeline import epoch_steps
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.evaluate import Evaluation, evaluate, sample_sheet
+from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images import write_image
 from cyclegan_tf.models.autoencoders import label_maps
 from cyclegan_tf.models.translator import Translator
 from cyclegan_tf.training import assembly, conversion, loop, observers
 from cyclegan_tf.training.assembly import Data
 from cyclegan_tf.training.checkpoints import Checkpoints
-from cyclegan_tf.training.distribution import make_strategy, set_intra_op_threads
+from cyclegan_tf.training.distribution import device_name, make_strategy, set_intra_op_threads
 from cyclegan_tf.training.workdir import Workdir
 
 _log = logging.getLogger(__name__)
@@ -148,6 +149,7 @@ class Experiment:
             observers.MetricsLog(self.workdir.metrics, start_step, run.log_every),
             samples,
             observers.TensorBoardLog(writer, run.log_every, batch_size, self._learning_rate),
+            observers.Clock(self.workdir.clock, start_step, run.log_every, device_name()),
             observers.ProgressBar(start_step, self.stop_step, batch_size),
         ]
 
@@ -173,8 +175,7 @@ def evaluate_generators(
         aligned=data.aligned,
         labels=assembly.segments(config),
     )
-    workdir.root.mkdir(parents=True, exist_ok=True)
-    workdir.evaluation.write_text(json.dumps(evaluation.figures, indent=2) + "\n")
+    write_atomically(workdir.evaluation, json.dumps(evaluation.figures, indent=2) + "\n")
     write_image(workdir.gallery, evaluation.gallery)
     return evaluation
 

@@ -5,12 +5,13 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images import write_image
 
 Metrics = dict[str, float]
@@ -88,6 +89,47 @@ class MetricsLog:
 
     def close(self) -> None:
         self._file.close()
+
+
+class Clock:
+    """Keeps what a run has cost so far in a JSON file: `step`, `seconds`, and on what `device`.
+
+    Seconds are of the loop, with what observers and checkpoints take, over all times the run was
+    continued; they count even where steps were lost.
+
+    Args:
+        path: The file.
+        start_step: Steps taken before; at 0, the clock starts anew.
+        every: Steps between writing, beside the end.
+        device: What trains, for readers.
+    """
+
+    def __init__(self, path: Path, start_step: int, every: int, device: str) -> None:
+        self._path, self._step, self._every, self._device = path, start_step, every, device
+        before = read_clock(path) if start_step else None
+        self._start = time.monotonic() - (before["seconds"] if before else 0.0)
+
+    def after_step(self, step: int, metrics: Metrics) -> None:
+        self._step = step
+        if step % self._every == 0:
+            self._write()
+
+    def close(self) -> None:
+        self._write()
+
+    def _write(self) -> None:
+        seconds = round(time.monotonic() - self._start, 1)
+        about = {"step": self._step, "seconds": seconds, "device": self._device}
+        write_atomically(self._path, json.dumps(about) + "\n")
+
+
+def read_clock(path: Path) -> dict[str, Any] | None:
+    """Returns what `Clock` wrote; None where there is nothing, or it is damaged."""
+    try:
+        found = json.loads(path.read_text())
+        return {kind: found[kind] for kind in ("step", "seconds", "device")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _step_of(line: str) -> float:

@@ -9,6 +9,7 @@ import filelock
 
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Workdir:
         return self.root / "metrics.jsonl"
 
     @property
+    def clock(self) -> Path:
+        return self.root / "clock.json"
+
+    @property
     def evaluation(self) -> Path:
         return self.root / "evaluation.json"
 
@@ -53,9 +58,7 @@ class Workdir:
 
     def store_config(self, config: Config) -> None:
         """Writes the configuration, whole or not at all."""
-        partial = self.config.with_suffix(".partial")
-        partial.write_text(config.to_json())
-        partial.replace(self.config)
+        write_atomically(self.config, config.to_json())
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -53,20 +53,26 @@ def both(name, source, pooling, size):
     return objective, theirs
 
 
-def error(ours, theirs):
-    """Holds the losses against each other and returns how far the gradients are apart."""
+def assert_equal(ours, theirs, pooling):
     _, terms, gradient = ours
     expected, slope = theirs
     assert terms.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(float(terms[name]), value, rtol=1e-4, err_msg=name)
-    slope = slope.permute(0, 2, 3, 1).numpy()
-    return np.linalg.norm(gradient - slope) / np.linalg.norm(slope)
+    assert_near(np.asarray(gradient), slope.permute(0, 2, 3, 1).numpy(), pooling)
 
 
-def assert_gradients_agree(errors):
-    """Once in some twenty pictures, rounding decides which of two equals is the maximum."""
-    assert np.median(errors) < 1e-4 and np.max(errors) < 1e-2
+def assert_near(found, expected, pooling):
+    """Holds gradients to 1e-4; with max pooling half the pixels, and all together to 1e-2.
+
+    Where two features in a window are equal but for rounding, that decides which one is the
+    maximum, and the gradient takes another way to the pixels around. At 48x64, three random
+    pictures in ten have such a window; without one, and with average pooling, 1e-6 is seen.
+    """
+    errors = np.abs(found - expected) / np.abs(expected).max()
+    relative = np.linalg.norm(found - expected) / np.linalg.norm(expected)
+    assert np.median(errors) < 1e-4
+    assert relative < (1e-2 if pooling == "max" else 1e-4)
 
 
 @pytest.mark.parametrize("size", [(48, 64), (37, 50)], ids=str)
@@ -77,28 +83,26 @@ def test_losses_and_gradient_are_pytorchs(name, pooling, size):
     if published and not PUBLISHED.exists():
         pytest.skip(f"needs {PUBLISHED.name} in ../shared/data")
     ours, theirs = both(name, str(PUBLISHED) if published else "random", pooling, size)
-    images = [to_pixels(picture(*size, seed)) for seed in (2, 3, 4)]
-    assert_gradients_agree([error(ours(image), theirs(image)) for image in images])
+    image = to_pixels(picture(*size, 2))
+    assert_equal(ours(image), theirs(image), pooling)
 
 
-def test_ten_steps_of_adam_each_from_pytorchs_picture():
-    ours, theirs = both("vgg16", "random", "max", (32, 40))
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_ten_steps_of_adam_each_from_pytorchs_picture(pooling):
+    ours, theirs = both("vgg16", "random", pooling, (32, 40))
     image = turned(to_pixels(picture(32, 40, 2))).requires_grad_()
     optimizer = torch.optim.Adam([image], lr=10.0)
     state = AdamState.zeros(to_pixels(picture(32, 40, 2)))
-    errors, moved = [], []
     for _ in range(10):
         here = tf.constant(image.detach().permute(0, 2, 3, 1).numpy())
-        errors.append(error(ours(here), theirs(here)))
+        assert_equal(ours(here), theirs(here), pooling)
         found = adam(ours, here, 1, lambda *_: None, state)
         image.grad = theirs(here)[1]
         optimizer.step()
         expected = image.detach().permute(0, 2, 3, 1).numpy()
-        moved.append(np.linalg.norm(found - expected) / np.linalg.norm(expected - here))
+        assert_near(found - here, expected - here, pooling)
         moments = optimizer.state[image]
         state.mean, state.square = (
             tf.constant(moments[name].permute(0, 2, 3, 1).numpy())
             for name in ("exp_avg", "exp_avg_sq")
         )
-    assert_gradients_agree(errors)
-    assert_gradients_agree(moved)

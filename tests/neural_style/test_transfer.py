@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.neural_style import objective
 from cyclegan_tf.neural_style.features import MEAN_COLOUR, Backbone
 from cyclegan_tf.neural_style.objective import Objective, gram_matrices, to_pixels
 from cyclegan_tf.neural_style.transfer import stylize, with_colours_of
@@ -152,8 +153,8 @@ def test_layers_have_a_say_by_weight_alone_with_normalized_gradients(backbone):
         options = StyleOptions(
             style_layers="relu1_1", style_weight=weight, tv_weight=0.0, normalize_gradients=True
         )
-        objective = Objective(backbone, {}, targets, options)
-        total, terms, slope = objective.compiled()(image)
+        goal = Objective(backbone, {}, targets, options)
+        total, terms, slope = goal.compiled()(image)
         return float(total), float(terms["style relu1_1"]), slope.numpy()
 
     (total, term, one), (twice, _, two) = gradient(1.0), gradient(2.0)
@@ -188,3 +189,11 @@ def test_a_picture_that_is_too_small_is_named(backbone):
         painted(backbone, image_size=1)
     with pytest.raises(UserError, match="too small for these layers"):
         painted(backbone, styles=(picture(1, 8),), style_scale=0.5)
+
+
+def test_several_pictures_share_one_graph(backbone):
+    options = StyleOptions(iterations=1, **LOW)
+    for content in (CONTENT, OTHER[:9, :9], CONTENT, picture(14, 18)):
+        stylize(content, [STYLE], backbone, options)
+    # The second size makes it one for all sizes.
+    assert objective._evaluation(backbone, options).experimental_get_tracing_count() == 2

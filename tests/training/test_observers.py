@@ -8,7 +8,14 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.images import read_image
-from cyclegan_tf.training.observers import MetricsLog, ProgressBar, SamplePictures, TensorBoardLog
+from cyclegan_tf.training.observers import (
+    Clock,
+    MetricsLog,
+    ProgressBar,
+    SamplePictures,
+    TensorBoardLog,
+    read_clock,
+)
 
 METRICS = {
     "generator_loss": 1.5,
@@ -40,6 +47,30 @@ def test_no_step_appears_twice_after_a_run_was_killed(tmp_path: Path) -> None:
     log.after_step(3, METRICS)
     log.close()
     assert steps_in(path) == [1, 2, 3]
+
+
+def test_the_clock_goes_on_when_a_run_does_and_starts_anew_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, path = 100.0, tmp_path / "clock.json"
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    clock = Clock(path, 0, every=2, device="CPU")
+    assert read_clock(path) is None
+    now = 107.0
+    clock.after_step(1, METRICS)
+    assert read_clock(path) is None
+    clock.after_step(2, METRICS)
+    assert read_clock(path) == {"step": 2, "seconds": 7.0, "device": "CPU"}
+    now = 500.0  # What passes between two runs does not count.
+    clock = Clock(path, 2, every=2, device="GPU")
+    now = 501.5
+    clock.after_step(3, METRICS)
+    clock.close()
+    assert read_clock(path) == {"step": 3, "seconds": 8.5, "device": "GPU"}
+    Clock(path, 0, every=2, device="CPU").close()
+    assert read_clock(path) == {"step": 0, "seconds": 0.0, "device": "CPU"}
+    path.write_text("{")
+    assert read_clock(path) is None
 
 
 def test_progress_shows_losses_speed_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,115 @@
+"""Lets the sides of a comparison take turns on the same machine, each in a process of its own."""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+SIDES = ("ours", "contiguous", "channels_last")
+# Seconds of every round, by side and task.
+Seconds = dict[str, dict[str, list[float]]]
+
+
+class Worker:
+    """A side's process, which does what it is asked and says how long it took.
+
+    Args:
+        script: A benchmark that calls `serve` when it is given these flags.
+        threads: For the process; passed on as `--threads`, too.
+        **options: Its other flags.
+    """
+
+    def __init__(self, script: str, threads: int, **options: str) -> None:
+        given = {**options, "threads": threads}
+        self._process = subprocess.Popen(
+            [sys.executable, script, *(f"--{name}={value}" for name, value in given.items())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+
+    def ask(self, task: str) -> Any:
+        """Returns the answer to a task: seconds for each step, or facts about the process."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise RuntimeError("the worker has no pipes")
+        stdin.write(task + "\n")
+        stdin.flush()
+        return json.loads(stdout.readline())
+
+    def finish(self) -> dict[str, float]:
+        """Ends the process and returns what it says about itself."""
+        about = self.ask("about")
+        self._process.communicate()
+        return about
+
+
+def serve(
+    tasks: Mapping[str, Callable[[], object]],
+    counts: Mapping[str, int],
+    facts: Callable[[], Mapping[str, float]],
+) -> None:
+    """Answers a `Worker` until standard input ends.
+
+    Args:
+        tasks: What can be asked for, one step of it, by name.
+        counts: How many steps are timed at once.
+        facts: What is said about the process at the end, besides its peak memory.
+    """
+    for line in sys.stdin:
+        task = line.strip()
+        if task == "about":
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            print(json.dumps({"peak_gib": peak, **facts()}), flush=True)
+            continue
+        start = time.perf_counter()
+        for _ in range(counts[task]):
+            tasks[task]()
+        print((time.perf_counter() - start) / counts[task], flush=True)
+
+
+def take_turns(workers: Mapping[str, Worker], tasks: Iterable[str], rounds: int) -> Seconds:
+    """Asks every side for every task, one after the other, for some rounds after one to warm up."""
+    seconds: Seconds = {side: {task: [] for task in tasks} for side in workers}
+    for number in range(rounds + 1):
+        for task in tasks:
+            for side, worker in workers.items():
+                took = worker.ask(task)
+                if number:  # Compilation and warming up are in the first round.
+                    seconds[side][task].append(took)
+    return seconds
+
+
+def compare(seconds: Seconds, task: str, unit: str, amount: int = 1) -> dict[str, Any]:
+    """Compares the medians of a task: ours, and PyTorch's in the layout that is faster.
+
+    Args:
+        seconds: From `take_turns`.
+        task: Which one.
+        unit: What is counted in a second, such as `images`.
+        amount: How many of them a step has.
+    """
+    median = {side: statistics.median(tasks[task]) for side, tasks in seconds.items()}
+    best = min(SIDES[1:], key=lambda side: median[side])
+    return {
+        f"ours_{unit}_per_second": amount / median["ours"],
+        f"pytorch_{unit}_per_second": amount / median[best],
+        "pytorch_layout": best,
+        "ratio": median[best] / median["ours"],
+        "ours_seconds": seconds["ours"][task],
+        "pytorch_seconds": seconds[best][task],
+    }
+
+
+def write(rows: list[dict[str, Any]], folder: str, script: str) -> None:
+    """Writes rows as JSON into a folder, named as the benchmark is."""
+    path = Path(folder, Path(script).stem + ".json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows, indent=2) + "\n")

@@ -1,0 +1,71 @@
+"""Shows what a trained run does beside neural style, which needs no training.
+
+python -m cyclegan_tf.compare --workdir=runs/quickstart
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from cyclegan_tf import cli
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.style_options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
+
+# Enough for pictures that start from the content; jcjohnson's 1000 are for noise.
+STYLE = StyleOptions(iterations=200)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: The program's name, then the flags.
+
+    Returns:
+        The exit status: 0, or 130 after Ctrl-C, when the pictures compared so far are written.
+    """
+    line = cli.CommandLine(
+        "Compares a trained run with neural style, given one picture of the other domain and the "
+        "whole domain: pictures, figures and costs, as a page, a sheet and JSON."
+    )
+    line.add("workdir", str, "", "Folder of the run.")
+    line.add("output", str, "", "Folder for what is written (default: WORKDIR/comparison).")
+    line.add("direction", str, "a2b", "What is translated.", choices=("a2b", "b2a"))
+    line.add("pictures", int, 8, "Test pictures to compare.")
+    line.add("style", str, "", "One picture of the other domain (default: its first for training).")
+    line.add("domain_pictures", int, None, "How many stand for the whole domain (default: all).")
+    line.add("init", str, "content", "Where painting starts.", choices=("content", "noise"))
+    line.add_options(STYLE, "Style options", without=NOT_FOR_COMPARING)
+    line.add_options(BackboneOptions(), "Backbone options")
+    line.parse(arguments)
+    workdir = Path(line.required("workdir"))
+    options, network = line.options(STYLE), line.options(BackboneOptions())
+    for name in ("pictures", "domain_pictures"):
+        if line[name] is not None and line[name] < 1:
+            raise UserError(f"--{name}={line[name]}: expected at least 1")
+
+    cli.import_tensorflow()
+    from cyclegan_tf.evaluation.comparison_page import write_comparison
+    from cyclegan_tf.images import read_image
+    from cyclegan_tf.neural_style.weights import load_backbone
+    from cyclegan_tf.training.comparison import compare_with_neural_style
+
+    found = compare_with_neural_style(
+        workdir,
+        load_backbone(**asdict(network), seed=options.seed),
+        options,
+        direction=line["direction"],
+        pictures=line["pictures"],
+        style=read_image(line["style"]) if line["style"] else None,
+        domain_pictures=line["domain_pictures"],
+        init=line["init"],
+    )
+    folder = Path(line["output"]) if line["output"] else workdir / "comparison"
+    page = write_comparison(folder, found)
+    figures, sheet = page.with_suffix(".json"), page.with_suffix(".png")
+    print(f"page:    {page}\nsheet:   {sheet}\nfigures: {figures}\n\n{found.summary()}")
+    return 0 if found.complete else 130
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,63 @@
+"""Serves a page on which a trained run can be tried.
+
+python -m cyclegan_tf.demo --workdir=runs/quickstart
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from cyclegan_tf import cli
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.style_options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
+
+# Somebody waits for it.
+STYLE = StyleOptions(iterations=60)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: The program's name, then the flags.
+
+    Returns:
+        The exit status, 0, after Ctrl-C.
+    """
+    line = cli.CommandLine("Serves a page on which a trained run can be tried.")
+    line.add("workdir", str, "", "Folder of the run.")
+    line.add("host", str, "127.0.0.1", "Address to listen on; others reach 0.0.0.0.")
+    line.add("port", int, None, "Port (default: the first free one from 7860 on).")
+    line.add("max_megabytes", int, 16, "Largest file that can be uploaded.")
+    line.add("max_side", int, 1024, "Larger pictures are made smaller, to this longer side.")
+    line.add("examples", int, 12, "Test pictures to pick from, for each direction.")
+    line.add_options(STYLE, "Style options", without=NOT_FOR_COMPARING)
+    line.add_options(BackboneOptions(), "Backbone options")
+    line.parse(arguments)
+    workdir = line.required("workdir")
+    options, network = line.options(STYLE), line.options(BackboneOptions())
+    for name, least in (("max_megabytes", 1), ("max_side", 16), ("examples", 0)):
+        if line[name] < least:
+            raise UserError(f"--{name}={line[name]}: expected at least {least}")
+
+    cli.import_tensorflow()
+    try:
+        from cyclegan_tf.serving import demo_page
+    except ImportError as error:
+        raise UserError(f"the page needs Gradio ({error}): pip install '.[demo]'") from None
+    from cyclegan_tf.training.demonstration import load
+
+    shown = load(workdir, options, asdict(network), line["examples"])
+    page = demo_page.build(
+        shown.title,
+        shown.translate,
+        shown.examples,
+        shown.paint,
+        line["max_side"],
+        shown.channels,
+    )
+    demo_page.serve(page, line["host"], line["port"], line["max_megabytes"])
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,150 @@
+"""A comparison as a page, a sheet and JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cyclegan_tf.evaluation.comparison import INPUT, TRUTH, Comparison, Costs
+from cyclegan_tf.evaluation.page import write_page
+from cyclegan_tf.files import write_atomically
+from cyclegan_tf.images import grid, write_image
+
+# Each figure's title and number of digits.
+FIGURES = {
+    "seconds": ("seconds per picture", 3),
+    "mae": ("error to the truth, of 255", 1),
+    "changed_mae": ("- where it has to change", 1),
+    "kept_mae": ("- where it has to stay", 1),
+    "content_distance": ("content distance", 3),
+    "gram_distance": ("Gram distance to the domain", 3),
+    "kid": ("KID", 3),
+}
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A comparison with what is needed to read it.
+
+    Attributes:
+        comparison: Pictures and figures by method.
+        costs: Of training and of painting.
+        style: The one picture whose style was taken, uint8 `(height, width, 3)`.
+        setting: What was compared, and how: names with values for JSON.
+    """
+
+    comparison: Comparison
+    costs: Costs
+    style: np.ndarray
+    setting: Mapping[str, Any]
+
+    @property
+    def complete(self) -> bool:
+        return self.comparison.complete
+
+    def rows(self) -> list[tuple[str, list[str]]]:
+        """Returns the figures as text: a title, and a cell for each method."""
+        figures = self.comparison.figures
+        return [
+            (title, [_cell(found, kind, digits) for found in figures.values()])
+            for kind, (title, digits) in FIGURES.items()
+            if any(kind in found for found in figures.values())
+        ]
+
+    def summary(self) -> str:
+        """Lays out figures and costs for a terminal."""
+        names = list(self.comparison.figures)
+        widths = [max(len(name), 16) + 2 for name in names]
+        lines = [f"{'':28}" + "".join(f"{n:>{w}}" for n, w in zip(names, widths, strict=True))]
+        for title, cells in self.rows():
+            pairs = zip(cells, widths, strict=True)
+            lines.append(f"{title:28}" + "".join(f"{cell:>{width}}" for cell, width in pairs))
+        return "\n".join([*lines, "", *self.cost_sentences()])
+
+    def cost_sentences(self) -> list[str]:
+        """Says in words what training costs, and from when on that has paid off."""
+        costs = self.costs
+        if costs.training is None:
+            return ["What training cost is not known: the run was made before that was recorded."]
+        sentences = [
+            f"Training took {_duration(costs.training)} ({costs.training_device}); then a picture "
+            f"takes {_duration(costs.translating)} ({costs.device}).",
+            f"Painting needs no training: {_duration(costs.preparation)} for the domain's average, "
+            f"then {_duration(costs.painting)} a picture.",
+        ]
+        if costs.break_even is None:
+            return [*sentences, "Training does not pay off in time: painting is not slower."]
+        return [*sentences, f"Training has paid off from {costs.break_even:,} pictures on."]
+
+
+def write_comparison(folder: Path, contest: Contest) -> Path:
+    """Writes `comparison.html`, `.png` and `.json`.
+
+    Args:
+        folder: Where to.
+        contest: What was found.
+
+    Returns:
+        The page's path.
+    """
+    page = folder / "comparison.html"
+    found = contest.comparison
+    about = {
+        "setting": dict(contest.setting),
+        "pictures": len(found.pictures[INPUT]),
+        "complete": found.complete,
+        "figures": found.figures,
+        "costs": asdict(contest.costs) | {"break_even_pictures": contest.costs.break_even},
+    }
+    write_atomically(page.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
+    rows = list(zip(*found.pictures.values(), strict=True))
+    write_image(page.with_suffix(".png"), grid(rows, list(found.pictures)))
+    write_page(
+        page,
+        "comparison.html",
+        contest=contest,
+        pictures=rows,
+        methods=list(found.pictures),
+        has_truth=TRUTH in found.pictures,
+        costs_figure=_draw_costs(contest.costs),
+    )
+    return page
+
+
+def _draw_costs(costs: Costs) -> Figure | None:
+    """Draws what a number of pictures costs either way, on logarithmic scales."""
+    if costs.training is None:
+        return None
+    last = 10 * max(costs.break_even or 100, 10)
+    counts = np.geomspace(1, last, 200)
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(
+        counts, costs.training + counts * costs.translating, label="training, then translating"
+    )
+    axes.plot(counts, costs.preparation + counts * costs.painting, label="painting each picture")
+    if costs.break_even:
+        axes.axvline(costs.break_even, color="grey", linestyle=":", linewidth=1)
+    axes.set(xlabel="pictures", ylabel="seconds in all", xscale="log", yscale="log")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def _cell(figures: Mapping[str, float], kind: str, digits: int) -> str:
+    if kind not in figures:
+        return ""
+    error = figures.get(f"{kind}_standard_error")
+    return f"{figures[kind]:.{digits}f}" + (f" ± {error:.{digits}f}" if error is not None else "")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

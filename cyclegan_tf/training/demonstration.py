@@ -1,0 +1,98 @@
+"""What a trained run's page shows: its translations, examples, and neural style beside them."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cyclegan_tf.config import Config
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.images import as_rgb, to_uint8
+from cyclegan_tf.neural_style.transfer import stylize
+from cyclegan_tf.neural_style.weights import load_backbone
+from cyclegan_tf.serving.translation import translator
+from cyclegan_tf.style_options import StyleOptions
+from cyclegan_tf.training import assembly
+from cyclegan_tf.training.assembly import Data
+from cyclegan_tf.training.experiment import load_generators
+
+Method = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What `serving.demo_page.build` lays out.
+
+    Attributes:
+        title: What the model does.
+        translate: By direction, from a picture, uint8 `(height, width, channels)`, to one of the
+            same size.
+        examples: Test pictures by the direction they can be translated in.
+        paint: By direction, the same by neural style with the first example of the other domain.
+        channels: What a picture of each direction has.
+    """
+
+    title: str
+    translate: dict[str, Method]
+    examples: dict[str, list[np.ndarray]]
+    paint: dict[str, Method]
+    channels: dict[str, int]
+
+
+def load(
+    workdir: str | Path, options: StyleOptions, network: Mapping[str, Any], examples: int
+) -> Demonstration:
+    """Loads a run to be shown.
+
+    Args:
+        workdir: Of a trained run.
+        options: Of neural style.
+        network: What `load_backbone` takes. Its weights are loaded when they are first asked for.
+        examples: How many test pictures of each domain.
+
+    Raises:
+        UserError: If there is no such run, or it is about label maps.
+    """
+    config, generators = load_generators(workdir)
+    if assembly.segments(config):
+        raise UserError("the page shows pictures; this run makes label maps")
+    shown = _examples(config, examples) if examples else {}
+
+    @functools.cache
+    def backbone() -> Any:
+        return load_backbone(**network, seed=options.seed)
+
+    def painter(direction: str) -> Method:
+        (style, *_) = shown[direction[::-1]]
+        return lambda picture: stylize(
+            as_rgb(picture), [as_rgb(style)], backbone(), options, init="content"
+        )
+
+    kind = {"cyclegan": "CycleGAN", "pix2pix": "pix2pix"}.get(config.model.model, "Autoencoder")
+    return Demonstration(
+        f"{kind}: {config.data.data or Path(workdir).name}",
+        {direction: translator(generator) for direction, generator in generators.items()},
+        {direction: pictures for direction, pictures in shown.items() if direction in generators},
+        {direction: painter(direction) for direction in generators if direction[::-1] in shown},
+        {direction: generator.input_shape[-1] for direction, generator in generators.items()},
+    )
+
+
+def _examples(config: Config, count: int) -> dict[str, list[np.ndarray]]:
+    """Takes test pictures of both domains; none where the data is not there any more."""
+    try:
+        data = Data.load(config, "test")
+    except UserError:
+        return {}
+    if data is None:
+        return {}
+    return {
+        direction: [to_uint8(picture)[0].numpy() for picture in islice(domain, count)]
+        for direction, domain in zip(
+            ("a2b", "b2a"), assembly.evaluation_inputs(config, data), strict=True
+        )
+    }
