@@ -13,8 +13,8 @@ from cyclegan_tf.serving.tiles import TileTranslator
 from cyclegan_tf.serving.translation import Translate, batch_translator
 from cyclegan_tf.translation_options import TranslationOptions
 
-# What is translated at once has no more pixels, unless it is asked for: activations of the
-# published networks then take a few GiB.
+# What is translated at once has no more pixels, unless tiles are switched off. `resnet_9` with 64
+# filters then takes 7.4 GiB on a CPU, and in tiles of the size below about 3.
 _AT_ONCE = 2048**2
 _TILE = 1024
 
