@@ -49,6 +49,7 @@ setup(
             "grpcio>=1.60,<2",
             "requests>=2.31,<3",
         ],
+        "video": ["av>=14,<19"],
         "demo": ["gradio>=6.16,<7"],
         "torch": ["torch>=2.10,<3"],
         "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],

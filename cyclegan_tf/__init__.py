@@ -30,7 +30,8 @@ _HOMES = {
     "unpaired_dataset": "data.pipeline",
     "Experiment": "training.experiment",
     "load_generators": "training.experiment",
-    "translate_files": "serving.translation",
+    "TranslationOptions": "translation_options",
+    "translate_files": "serving.files",
 }
 
 __all__ = ["__version__", *_HOMES]

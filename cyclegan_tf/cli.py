@@ -14,8 +14,9 @@ from absl import flags
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.style_options import BackboneOptions, StyleOptions
+from cyclegan_tf.translation_options import TranslationOptions
 
-_Options = TypeVar("_Options", BackboneOptions, StyleOptions)
+_Options = TypeVar("_Options", BackboneOptions, StyleOptions, TranslationOptions)
 _DEFINE: dict[type, Callable[..., Any]] = {
     bool: flags.DEFINE_boolean,
     int: flags.DEFINE_integer,

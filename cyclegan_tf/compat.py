@@ -45,6 +45,12 @@ def instance_normalization(name: str) -> keras.layers.Layer:
     return tfa.layers.InstanceNormalization(**arguments, dtype="float32")
 
 
+def is_instance_normalization(layer: keras.layers.Layer) -> bool:
+    """Whether a layer is one that `instance_normalization` made."""
+    kind = "GroupNormalization" if KERAS_3 else "InstanceNormalization"
+    return type(layer).__name__ == kind and not layer.center and not layer.scale
+
+
 def adam(learning_rate: Any, beta_1: float = 0.5) -> keras.optimizers.Optimizer:
     """Returns Adam as PyTorch has it.
 

@@ -5,15 +5,18 @@ only file that knows the factor between the two. The same file comes to the same
 wherever it is read (training, translation, serving), because all of them read it here.
 """
 
+import contextlib
 import math
 import os
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Collection, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from .errors import UserError
 from .files import write_atomically
@@ -55,9 +58,9 @@ def read_image(source: str | os.PathLike[str] | bytes, channels: int = 3) -> np.
             or has more than `MAX_PIXELS` pixels (known from its header, before decoding).
         UserError: If `channels` is none of the four.
     """
-    mode = _mode(channels)
-    pixels = _decode(source, _FORMATS, lambda image: _convert(_eight_bit(_loaded(image)), mode))
-    return pixels.reshape(*pixels.shape[:2], channels)
+    _mode(channels)
+    with open_image(source) as image:
+        return from_pillow(_loaded(image), channels)
 
 
 def read_labels(source: str | os.PathLike[str] | bytes, classes: int = 256) -> np.ndarray:
@@ -79,28 +82,27 @@ def read_labels(source: str | os.PathLike[str] | bytes, classes: int = 256) -> n
             WebP, GIF).
     """
 
-    def numbers(image: Image.Image) -> Image.Image:
+    with open_image(source, _LABEL_FORMATS) as image:
         spread = next(
             (factor for raw, factor in _SPREAD.items() if raw in str(getattr(image, "tile", ""))), 1
         )
-        image = _loaded(image)
-        if image.mode not in ("1", "L", "P"):
-            raise ValueError(f"a label map is grey or has a palette, 8 bits, not {image.mode}")
-        if spread > 1:
-            image = Image.fromarray(np.asarray(image) // spread)
-        highest = int(np.asarray(image).max())
-        if highest >= classes:
+        upright = _loaded(image)
+        if upright.mode not in ("1", "L", "P"):
+            raise ValueError(f"a label map is grey or has a palette, 8 bits, not {upright.mode}")
+        numbers = np.asarray(upright).astype(np.uint8) // spread
+        if (highest := int(numbers.max())) >= classes:
             raise ValueError(f"it holds the number {highest}, and there are {classes} classes")
-        return image
-
-    return _decode(source, _LABEL_FORMATS, numbers).astype(np.uint8)[..., np.newaxis]
+        return numbers[..., np.newaxis]
 
 
-def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], int]:
+def find_images(
+    folder: str | os.PathLike[str], suffixes: Collection[str] = IMAGE_SUFFIXES
+) -> tuple[list[str], int]:
     """Lists the pictures below a folder, by suffix; hidden files and folders are passed over.
 
     Args:
         folder: Where to look, nested folders included (links to folders are not followed).
+        suffixes: What counts as a picture, in lower case.
 
     Returns:
         The paths relative to `folder`, sorted, with `/` between their parts, and the number
@@ -119,21 +121,31 @@ def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], int]:
         for name in files:
             if name.startswith("."):
                 continue
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES:
+            if Path(name).suffix.lower() in suffixes:
                 found.append(Path(parent, name).relative_to(folder).as_posix())
             else:
                 ignored += 1
     return sorted(found), ignored
 
 
-def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
+def write_image(
+    path: str | os.PathLike[str],
+    image: np.ndarray,
+    quality: int = 95,
+    exif: bytes = b"",
+    icc_profile: bytes = b"",
+) -> None:
     """Writes a picture in the format of the path's suffix; folders are made as needed.
 
     The file appears whole or not at all: it is written beside its place and then renamed.
 
     Args:
         path: Where to, ending in one of `IMAGE_SUFFIXES`.
-        image: uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels.
+        image: uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels; or, as PNG
+            only, uint16 in [0, 65535].
+        quality: Of JPEG and WebP, 1 to 100.
+        exif: What the file shall say of the picture, in formats that can hold it.
+        icc_profile: The same, of its colours.
 
     Raises:
         UserError: If the suffix is unknown, or its format cannot hold this kind of picture.
@@ -144,11 +156,20 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
     if file_format not in _FORMATS:
         kinds = ", ".join(sorted(IMAGE_SUFFIXES))
         raise UserError(f"cannot write {path}: the suffix must be one of {kinds}")
-    picture = _from_array(image)
+    if image.dtype == np.uint16 and file_format != "PNG":
+        raise UserError(f"cannot write {path}: pictures of 16 bits are written as .png only")
+    # What is empty is left out: some formats would write it as such.
+    facts = {"exif": exif, "icc_profile": icc_profile}
+    known: dict[str, Any] = {name: value for name, value in facts.items() if value}
+    if file_format in ("JPEG", "WEBP"):
+        known["quality"] = quality
     encoded = BytesIO()
     try:
-        picture.save(encoded, file_format, **({"quality": 95} if file_format == "JPEG" else {}))
-    except OSError as error:
+        if image.dtype == np.uint16:
+            encoded.write(_deep_png(image, exif, icc_profile))
+        else:
+            to_pillow(image).save(encoded, file_format, **known)
+    except (OSError, ValueError) as error:
         raise UserError(f"cannot write {path}: {error}; .png holds every kind") from error
     write_atomically(path, encoded.getvalue())
 
@@ -156,7 +177,7 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
 def encode_png(image: np.ndarray) -> bytes:
     """Encodes a picture, uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels."""
     encoded = BytesIO()
-    _from_array(image).save(encoded, "PNG")
+    to_pillow(image).save(encoded, "PNG")
     return encoded.getvalue()
 
 
@@ -169,7 +190,7 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     Returns:
         uint8 in [0, 255], shape `(height, width, 3)`.
     """
-    return np.asarray(_convert(_from_array(image), "RGB"))
+    return np.asarray(_convert(to_pillow(image), "RGB"))
 
 
 def resize(image: np.ndarray, longer: int) -> np.ndarray:
@@ -185,7 +206,7 @@ def resize(image: np.ndarray, longer: int) -> np.ndarray:
     height, width, channels = image.shape
     scale = longer / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    resized = _from_array(image).resize(size, Image.Resampling.LANCZOS)
+    resized = to_pillow(image).resize(size, Image.Resampling.LANCZOS)
     return np.asarray(resized).reshape(*size[::-1], channels)
 
 
@@ -198,6 +219,12 @@ def to_uint8(images: tf.Tensor) -> tf.Tensor:
     """Maps float [-1, 1] to uint8 [0, 255], rounded and clipped, any shape."""
     levels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
     return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
+
+
+def to_uint16(images: tf.Tensor) -> tf.Tensor:
+    """Maps float [-1, 1] to uint16 [0, 65535], rounded and clipped, any shape."""
+    levels = tf.round((tf.cast(images, tf.float32) + 1.0) * (127.5 * 257))
+    return tf.cast(tf.clip_by_value(levels, 0.0, 65535.0), tf.uint16)
 
 
 def grid(
@@ -224,7 +251,7 @@ def grid(
     if any(len(row) != len(column_labels) for row in rows) or len(row_labels) not in (0, len(rows)):
         sizes = f"{[len(row) for row in rows]} with {len(column_labels)} and {len(row_labels)}"
         raise UserError(f"labels must match columns and rows; rows and labels received: {sizes}")
-    pictures = [[_from_array(cell) for cell in row] for row in rows]
+    pictures = [[to_pillow(cell) for cell in row] for row in rows]
     font, gap = ImageFont.load_default(size=16), 8
     heading = max((math.ceil(font.getbbox(label)[3]) for label in column_labels), default=0) + gap
     side = max((math.ceil(font.getlength(label)) + gap for label in row_labels), default=0)
@@ -254,12 +281,19 @@ def grid(
     return np.asarray(sheet)
 
 
-def _decode(
-    source: str | os.PathLike[str] | bytes,
-    formats: tuple[str, ...],
-    convert: Callable[[Image.Image], Image.Image],
-) -> np.ndarray:
-    """Opens a picture safely; `convert` has to load it."""
+@contextlib.contextmanager
+def open_image(
+    source: str | os.PathLike[str] | bytes, formats: tuple[str, ...] = _FORMATS
+) -> Iterator[Image.Image]:
+    """Opens a picture safely, without decoding it yet.
+
+    Args:
+        source: A path, or the encoded bytes.
+        formats: Names that Pillow knows them by.
+
+    Raises:
+        UnreadableImageError: If that fails, or what is done with the picture.
+    """
     file: BytesIO | str
     if isinstance(source, bytes):
         name, file = f"picture of {len(source)} bytes", BytesIO(source)
@@ -269,7 +303,7 @@ def _decode(
         with Image.open(file, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{image.width}x{image.height} is too large")
-            return np.asarray(convert(image))
+            yield image
     except UnidentifiedImageError as error:
         kinds = ", ".join(formats)
         raise UnreadableImageError(f"{name}: not a picture of a known kind ({kinds})") from error
@@ -277,10 +311,25 @@ def _decode(
         raise UnreadableImageError(f"{name}: cannot be decoded ({error})") from error
 
 
+def from_pillow(image: Image.Image, channels: int) -> np.ndarray:
+    """Converts Pillow's picture of any mode to uint8 `(height, width, channels)`."""
+    pixels = np.asarray(_convert(_eight_bit(image), _mode(channels)))
+    return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def to_pillow(image: np.ndarray) -> Image.Image:
+    """Converts uint8 `(height, width, 1 to 4 channels)` to Pillow's picture."""
+    _mode(image.shape[-1])
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image))
+
+
 def _loaded(image: Image.Image) -> Image.Image:
     """Decodes a picture completely and turns it upright."""
     image.load()
-    return ImageOps.exif_transpose(image)
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Damaged tags are as good as none; Pillow raises several types.
+        return image
 
 
 def _mode(channels: int) -> str:
@@ -291,9 +340,19 @@ def _mode(channels: int) -> str:
     return _MODES[channels]
 
 
-def _from_array(image: np.ndarray) -> Image.Image:
-    _mode(image.shape[-1])
-    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image))
+def _deep_png(image: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
+    """Encodes uint16 as PNG, which Pillow does not for colours."""
+    encoded = tf.io.encode_png(image).numpy()
+    # What describes a picture stands between the signature (8 bytes), the header (25) and pixels.
+    head = 8 + 25
+    file = BytesIO()
+    file.write(encoded[:head])
+    if icc_profile:
+        PngImagePlugin.putchunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
+    if exif:
+        PngImagePlugin.putchunk(file, b"eXIf", exif.removeprefix(b"Exif\0\0"))
+    file.write(encoded[head:])
+    return file.getvalue()
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

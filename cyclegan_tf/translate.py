@@ -1,4 +1,4 @@
-"""Translates a picture or a folder of pictures with a trained run.
+"""Translates a picture, a clip or a folder of them with a trained run.
 
     python -m cyclegan_tf.translate --workdir=runs/quickstart --direction=a2b \\
         --input=photos --output=translated
@@ -6,10 +6,12 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.options import EVAL_MODE
+from cyclegan_tf.translation_options import TranslationOptions
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -19,39 +21,50 @@ def main(arguments: Sequence[str]) -> int:
         arguments: The program's name, then the flags.
 
     Returns:
-        The exit status: 0, or 1 if a picture could not be translated.
+        The exit status: 0, or 1 if a file could not be translated.
     """
-    line = cli.CommandLine("Translates a picture or a folder of pictures with a trained run.")
+    line = cli.CommandLine("Translates a picture, a clip or a folder of them with a trained run.")
     line.add("workdir", str, "", "Folder of the run.")
     line.add("direction", str, "a2b", "From which domain to which.", choices=("a2b", "b2a"))
-    line.add("input", str, "", "A picture, or a folder of pictures.")
+    line.add("input", str, "", "A picture, an animated GIF, a video, or a folder of them.")
     line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
-    line.add("output_format", str, "png", "Format.", choices=("png", "jpg", "webp", "bmp"))
     line.add("side_by_side", str, "", "Folder for sheets of input and translation, if wanted.")
+    line.add("overwrite", bool, False, "Begin anew, and remove what was translated before.")
     line.add("eval_mode", bool, None, EVAL_MODE)
+    line.add_options(TranslationOptions(), "Translation options")
     line.parse(arguments)
     workdir, source, output = (line.required(name) for name in ("workdir", "input", "output"))
+    options, direction = line.options(TranslationOptions()), line["direction"]
 
     cli.import_tensorflow()
-    from cyclegan_tf.serving.translation import translate_files
-    from cyclegan_tf.training.experiment import load_generators
+    from cyclegan_tf.serving.files import translate_files
+    from cyclegan_tf.training.experiment import restore_generators
 
-    _, generators = load_generators(workdir, line["eval_mode"])
-    if line["direction"] not in generators:
+    run = restore_generators(workdir, line["eval_mode"])
+    if direction not in run.generators:
         raise UserError(
-            f"--direction={line['direction']}: the run in {workdir} translates "
-            f"{' and '.join(generators)} only"
+            f"--direction={direction}: the run in {workdir} translates "
+            f"{' and '.join(run.generators)} only"
         )
+    about = {"workdir": str(Path(workdir).resolve()), "step": run.step, "direction": direction}
     result = translate_files(
-        generators[line["direction"]],
+        run.generators[direction],
         source,
         output,
-        line["output_format"],
+        options,
         line["side_by_side"] or None,
+        line["overwrite"],
+        about | {"eval_mode": line["eval_mode"] or run.config.run.eval_mode},
     )
     for reason in result.failures.values():
         print(f"skipped {reason}", file=sys.stderr)
-    print(f"{result.written} translations in {output}, {len(result.failures)} failed")
+    for name, ratio in result.flicker.items():
+        figure = "nothing moves" if ratio is None else f"{ratio:.2f}"
+        print(f"{name}: flicker {figure} (change between frames, relative to the input's)")
+    print(
+        f"{result.written} translations in {output}, {result.skipped} were there already, "
+        f"{len(result.failures)} failed"
+    )
     return 1 if result.failures else 0
 
 

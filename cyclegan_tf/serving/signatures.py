@@ -9,7 +9,7 @@ from cyclegan_tf.compat import network_state
 from cyclegan_tf.images import to_float, to_uint8
 from cyclegan_tf.models.layers import size_multiple
 from cyclegan_tf.serving.decoding import Status, decode
-from cyclegan_tf.serving.translation import _mirrored
+from cyclegan_tf.serving.translation import mirrored
 
 # TF Serving encodes outputs as base64 in JSON if their name ends in `_bytes`.
 IMAGE_BYTES, GENERATED_BYTES, STATUS = "image_bytes", "generated_image_bytes", "status"
@@ -87,7 +87,7 @@ def _any_size(generator: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
 
     def translate(images: tf.Tensor) -> tf.Tensor:
         height, width = tf.unstack(tf.shape(images)[1:3])
-        rows, columns = _mirrored(height, multiple), _mirrored(width, multiple)
+        rows, columns = mirrored(height, multiple), mirrored(width, multiple)
         padded = tf.gather(tf.gather(images, rows, axis=1), columns, axis=2)
         return generator(padded, training=False)[:, :height, :width]
 

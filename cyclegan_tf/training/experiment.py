@@ -6,6 +6,7 @@ Besides the command line, this is the only place that sees a whole `Config`.
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -197,6 +198,21 @@ def load_generators(
     Raises:
         UserError: If there is no run, no checkpoint, or no readable one.
     """
+    restored = restore_generators(workdir, eval_mode)
+    return restored.config, restored.generators
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A run's configuration, its generators by direction, and the step they are of."""
+
+    config: Config
+    generators: dict[str, keras.Model]
+    step: int
+
+
+def restore_generators(workdir: str | Path, eval_mode: bool | None = None) -> Restored:
+    """As `load_generators`, with the step of the checkpoint that the weights are from."""
     files = Workdir(Path(workdir))
     config = files.stored_config()
     if config is None:
@@ -220,4 +236,4 @@ def load_generators(
     _log.info("restored step %d of %s", step, workdir)
     if assembly.segments(config):
         generators = {direction: label_maps(network) for direction, network in generators.items()}
-    return config, generators
+    return Restored(config, generators, step)

@@ -81,6 +81,50 @@ def test_translate_keeps_paths_stems_and_sizes(trained: Path, tmp_path: Path) ->
         assert (tmp_path / "sheets" / name).with_suffix(".png").exists()
 
 
+def test_a_translation_that_is_killed_again_and_again_ends_with_the_same_bits(
+    trained: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(150):
+        size = [(17, 30), (24, 24), (64, 48)][number % 3]
+        picture = rng.integers(0, 256, (*size, 3)).astype(np.uint8)
+        write_image(tmp_path / f"in/{number:03}.png", picture)
+    common = (f"--workdir={trained}", f"--input={tmp_path / 'in'}", "--batch_size=4")
+
+    def contents(folder: Path) -> dict[str, bytes]:
+        files = [file for file in folder.rglob("*") if file.name != "manifest.jsonl"]
+        return {file.name: file.read_bytes() for file in files}
+
+    status, _, err = run("translate", *common, f"--output={tmp_path / 'at_once'}")
+    assert status == 0, err
+    out = tmp_path / "out"
+    for wanted in (1, 60):
+        process = start("translate", *common, f"--output={out}")
+        deadline = time.monotonic() + 240
+        while len(list(out.glob("*.png"))) < wanted and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.kill()
+        process.communicate(timeout=60)
+        assert len(list(out.glob("*.png"))) >= wanted
+    (out / ".149.png.1.partial").write_bytes(b"half")
+    status, stdout, err = run("translate", *common, f"--output={out}")
+    assert status == 0, err
+    assert "were there already" in stdout and " 0 were there" not in stdout
+    assert contents(out) == contents(tmp_path / "at_once")
+    assert len(contents(out)) == 150
+
+
+def test_another_direction_is_not_mixed_with_what_is_there(trained: Path, tmp_path: Path) -> None:
+    write_image(tmp_path / "in/x.png", np.zeros((8, 8, 3), np.uint8))
+    flags = (f"--workdir={trained}", f"--input={tmp_path / 'in'}", f"--output={tmp_path / 'out'}")
+    assert run("translate", *flags)[0] == 0
+    status, _, err = run("translate", *flags, "--direction=b2a")
+    assert status == 1
+    assert "direction a2b, not b2a" in err.splitlines()[-1]
+    assert "--overwrite" in err.splitlines()[-1] and "Traceback" not in err
+    assert run("translate", *flags, "--direction=b2a", "--overwrite")[0] == 0
+
+
 def test_evaluate_repeats_what_training_found(trained: Path) -> None:
     at_end = json.loads((trained / "evaluation.json").read_text())
     status, out, err = run("evaluate", f"--workdir={trained}")
@@ -120,6 +164,7 @@ def test_sigterm_checkpoints_and_leaves(picture_folders: Path, tmp_path: Path) -
         ("train", ("--workdir=w", "--batch_size=0"), "--batch_size=0: expected at least 1"),
         ("train", ("--workdir=w", "--flagfile=missing.flags"), "missing.flags"),
         ("translate", ("--workdir=nowhere", "--input=x", "--output=y"), "no config.json"),
+        ("translate", ("--workdir=w", "--input=x", "--output=y", "--bit_depth=9"), "8 or 16"),
         ("evaluate", ("--workdir=nowhere",), "no config.json"),
     ],
 )

@@ -1,0 +1,206 @@
+"""Measures translating a folder against a plain PyTorch loop, taking turns on the same machine.
+
+    python benchmarks/translation.py --output=docs/measurements
+
+Ours is what `python -m cyclegan_tf.translate` does with a folder. The other side is a loop over
+the same files: Pillow reads, the reference of the tests translates (`pip install '.[torch]'`),
+Pillow writes PNG; one by one and in batches, with tensors contiguous and channels last, of which
+the fastest counts. Every side is a process of its own; they take turns, and medians over the
+rounds are compared. Starting, and a first round in which graphs are built, do not count.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import app, flags
+from PIL import Image
+
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, after one that does not count.")
+_THREADS = flags.DEFINE_integer("threads", 2, "CPU threads of each side's network.")
+_OUTPUT = flags.DEFINE_string("output", "", "Folder for translation.json, if wanted.")
+_CASES = flags.DEFINE_list("cases", ["128", "256", "small"], "Which cases.")
+_SIDE = flags.DEFINE_string("side", "", "Used by the benchmark itself: run as this side.")
+_CASE = flags.DEFINE_string("case", "", "Used by the benchmark itself: the case of the side.")
+_FOLDER = flags.DEFINE_string("folder", "", "Used by the benchmark itself: where files lie.")
+
+OURS = "ours"
+SIDES = (OURS, "contiguous 1", "contiguous 8", "channels_last 1", "channels_last 8")
+
+Translate = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """So many pictures of `size` px through `blocks` blocks, with `filters` in the first layer."""
+
+    size: int
+    blocks: int
+    filters: int
+    pictures: int
+
+
+CASES = {
+    "128": Case(128, 6, 64, 16),
+    "256": Case(256, 9, 64, 8),
+    "small": Case(64, 6, 8, 256),
+}
+
+
+def main(_: list[str]) -> None:
+    if _SIDE.value:
+        serve(_SIDE.value, CASES[_CASE.value], Path(_FOLDER.value))
+        return
+    rows = []
+    for name in _CASES.value:
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(measure(name, CASES[name], Path(folder)))
+        print(json.dumps(rows[-1]), flush=True)
+    if _OUTPUT.value:
+        path = Path(_OUTPUT.value, "translation.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def measure(name: str, case: Case, folder: Path) -> dict[str, Any]:
+    """Lets the sides take turns on a case, and compares their medians."""
+    draw(case, folder / "in")
+    workers = {side: start(side, name, folder) for side in SIDES}
+    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
+    for number in range(_ROUNDS.value + 1):
+        for side, worker in workers.items():
+            took = ask(worker, folder / f"{side} {number}")
+            if number:
+                seconds[side].append(took)
+    for worker in workers.values():
+        worker.communicate()
+    median = {side: statistics.median(times) for side, times in seconds.items()}
+    best = min(SIDES[1:], key=lambda side: median[side])
+    return {
+        "case": name,
+        **asdict(case),
+        "threads": _THREADS.value,
+        "images_per_second": {side: case.pictures / median[side] for side in SIDES},
+        "pytorch_best": best,
+        "ratio": median[best] / median[OURS],
+        "ratio_by_round": [b / a for a, b in zip(seconds[OURS], seconds[best], strict=True)],
+    }
+
+
+def draw(case: Case, folder: Path) -> None:
+    """Draws smooth pictures with some noise, which PNG compresses as it does photographs."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(case.pictures):
+        coarse = Image.fromarray(rng.integers(0, 256, (8, 8, 3)).astype(np.uint8))
+        smooth = np.asarray(coarse.resize((case.size, case.size), Image.Resampling.BICUBIC))
+        noisy = np.clip(smooth + rng.normal(0, 4, smooth.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(folder / f"{number:04}.png")
+
+
+def start(side: str, case: str, folder: Path) -> subprocess.Popen[str]:
+    """Starts a side's process."""
+    return subprocess.Popen(
+        [
+            *(sys.executable, __file__, f"--side={side}", f"--case={case}"),
+            *(f"--folder={folder}", f"--threads={_THREADS.value}"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(_THREADS.value), "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+
+
+def ask(worker: subprocess.Popen[str], output: Path) -> float:
+    """Lets a side translate the folder, and returns the seconds that it took."""
+    if worker.stdin is None or worker.stdout is None:
+        raise RuntimeError("the worker has no pipes")
+    worker.stdin.write(f"{output}\n")
+    worker.stdin.flush()
+    return float(worker.stdout.readline())
+
+
+def serve(side: str, case: Case, folder: Path) -> None:
+    """Translates the folder to each place that standard input names."""
+    if side == OURS:
+        translate = ours(case, folder / "in")
+    else:
+        layout, batch = side.split()
+        translate = pytorch(case, folder / "in", layout, int(batch))
+    for line in sys.stdin:
+        begin = time.perf_counter()
+        translate(Path(line.strip()))
+        print(time.perf_counter() - begin, flush=True)
+
+
+def ours(case: Case, source: Path) -> Translate:
+    """Prepares our side."""
+    from cyclegan_tf.cli import import_tensorflow
+
+    import_tensorflow()
+    import tensorflow as tf
+
+    from cyclegan_tf.models.generators import resnet_generator
+    from cyclegan_tf.serving.job import Job
+    from cyclegan_tf.serving.manifest import Manifest
+    from cyclegan_tf.serving.pictures import PictureTranslator
+    from cyclegan_tf.serving.tasks import find_tasks
+    from cyclegan_tf.translation_options import TranslationOptions
+
+    tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
+    tf.config.threading.set_inter_op_parallelism_threads(_THREADS.value)
+    options = TranslationOptions()
+    generator = resnet_generator(case.blocks, filters=case.filters)
+    network = PictureTranslator(generator, options)
+
+    def translate(output: Path) -> None:
+        tasks, failures, _ = find_tasks(source, options.output_format)
+        with closing(Manifest(output, {})) as manifest:
+            job = Job(network, options, output, None, manifest, progress=False)
+            if job.run(tasks, failures).written != case.pictures:
+                raise RuntimeError("not all pictures were translated")
+
+    return translate
+
+
+def pytorch(case: Case, source: Path, layout: str, batch: int) -> Translate:
+    """Prepares the other side: the loop that one would write."""
+    import torch
+
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    import pytorch_reference as reference
+
+    torch.set_num_threads(_THREADS.value)
+    memory = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[layout]
+    network = reference.ResnetGenerator(case.blocks, filters=case.filters)
+    network = network.eval().to(memory_format=memory)
+
+    def translate(output: Path) -> None:
+        output.mkdir()
+        names = sorted(path.name for path in source.iterdir())
+        with torch.inference_mode():
+            for start in range(0, len(names), batch):
+                some = names[start : start + batch]
+                pictures = [np.asarray(Image.open(source / name).convert("RGB")) for name in some]
+                images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+                images = (images.float() / 127.5 - 1).contiguous(memory_format=memory)
+                levels = ((network(images) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+                for name, pixels in zip(some, levels.permute(0, 2, 3, 1).numpy(), strict=True):
+                    Image.fromarray(np.ascontiguousarray(pixels)).save(output / name)
+
+    return translate
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,76 @@
+"""Networks whose norms are told a picture's statistics, so that they can work on parts of it."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cyclegan_tf.compat import INSTANCE_NORM_EPSILON, is_instance_normalization
+from cyclegan_tf.models.layers import BatchNormalization
+
+Statistics = list[tuple[Any, Any]]
+
+
+class GivenNormalization(keras.layers.Layer):
+    """Normalizes by a mean and a variance that are set from outside, while a graph is traced.
+
+    Where none are set, it keeps what it has to normalize, for them to be computed from.
+
+    Args:
+        scale: Factor for each channel, or None.
+        offset: Offset for each channel, or None.
+        epsilon: What is added to the variance.
+
+    Input: Float `(batch, height, width, channels)`.
+    Output: The same shape and dtype.
+    """
+
+    def __init__(
+        self, scale: np.ndarray | None, offset: np.ndarray | None, epsilon: float, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs, dtype="float32", autocast=False)
+        self._scale, self._offset, self._epsilon = scale, offset, epsilon
+        self.given: tuple[tf.Tensor, tf.Tensor] | None = None
+        self.met: tf.Tensor | None = None
+
+    # Batch norm, whose place it may take, is called with a mask.
+    def call(self, inputs: tf.Tensor, mask: Any = None) -> tf.Tensor:
+        self.met = inputs
+        if self.given is None:
+            return inputs
+        normalized = tf.nn.batch_normalization(
+            tf.cast(inputs, tf.float32), *self.given, self._offset, self._scale, self._epsilon
+        )
+        return tf.cast(normalized, inputs.dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
+
+
+def with_given_statistics(
+    network: keras.Model,
+) -> tuple[keras.Model, list[GivenNormalization]]:
+    """Copies a network, with its norms' statistics to be given.
+
+    Args:
+        network: A functional model.
+
+    Returns:
+        The copy, and those of its norms that would otherwise take a picture's own statistics, in
+        the order in which they work. Norms with running averages stay as they are.
+    """
+
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if is_instance_normalization(layer):
+            return GivenNormalization(None, None, INSTANCE_NORM_EPSILON, name=layer.name)
+        if isinstance(layer, BatchNormalization) and layer.own_statistics:
+            scale, offset = (np.asarray(value) for value in (layer.gamma, layer.beta))
+            return GivenNormalization(scale, offset, layer.epsilon, name=layer.name)
+        return type(layer).from_config(layer.get_config())
+
+    copy = keras.models.clone_model(network, clone_function=copied)
+    for layer in copy.layers:
+        if layer.weights:
+            layer.set_weights(network.get_layer(layer.name).get_weights())
+    return copy, [layer for layer in copy.layers if isinstance(layer, GivenNormalization)]

@@ -1,0 +1,229 @@
+"""The work of translating files: reading runs ahead of the network, and writing behind it."""
+
+import itertools
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.image_headers import Header
+from cyclegan_tf.images import UnreadableImageError, grid, read_image, write_image
+from cyclegan_tf.serving.clips import convert_clip, count_frames
+from cyclegan_tf.serving.flicker import Flicker, smoother
+from cyclegan_tf.serving.manifest import Manifest
+from cyclegan_tf.serving.pictures import PictureTranslator
+from cyclegan_tf.serving.pipeline import in_order
+from cyclegan_tf.serving.tasks import Task, in_batches
+from cyclegan_tf.translation_options import TranslationOptions
+
+_log = logging.getLogger(__name__)
+
+# Pixels that may wait between disk and network, each way.
+_WAITING = 16 * 1024**2
+# What a file takes up besides its pixels, in pixels: bounds how many small ones wait.
+_EACH = 64 * 1024
+_THREADS = 4
+
+
+@dataclass
+class Translated:
+    """What was done.
+
+    Attributes:
+        written: How many translations were written.
+        skipped: How many were there already.
+        failures: Why a file was not translated, by its name.
+        flicker: How restless each clip became, by its name, see `serving.flicker.Flicker`.
+    """
+
+    written: int = 0
+    skipped: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    flicker: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A picture and its translation, to be written."""
+
+    task: Task
+    picture: np.ndarray
+    translated: np.ndarray
+
+
+class Job:
+    """Translates files that are not translated yet.
+
+    Args:
+        network: Translates pictures.
+        options: How files are written, and clips smoothed.
+        output: A folder for translations.
+        sheets: A folder for sheets of input and translation, if wanted.
+        manifest: Says what is done, and is told.
+        progress: Whether to show a bar.
+    """
+
+    def __init__(
+        self,
+        network: PictureTranslator,
+        options: TranslationOptions,
+        output: Path,
+        sheets: Path | None,
+        manifest: Manifest,
+        progress: bool,
+    ) -> None:
+        self._network, self._options = network, options
+        self._output, self._sheets, self._manifest = output, sheets, manifest
+        self._result = Translated()
+        self._quiet = not progress
+
+    def run(self, tasks: Sequence[Task], failures: dict[str, str]) -> Translated:
+        """Translates tasks.
+
+        Args:
+            tasks: Files, by name.
+            failures: Files that could not be looked at, with the reason, to be listed.
+
+        Raises:
+            UserError: If a picture cannot be written in the format that is asked for.
+            OSError: If the disk is full or the like.
+        """
+        todo = {task.name for task in tasks if not self._is_done(task)}
+        self._result.skipped = len(tasks) - len(todo)
+        if self._result.skipped:
+            _log.info("%d of %d are translated already", self._result.skipped, len(tasks))
+        count = len(todo) + len(failures)
+        with tqdm(total=count, desc="translating", unit="file", disable=self._quiet) as self._bar:
+            for name, reason in failures.items():
+                self._fail(name, reason)
+            self._translate_pictures([task for task in tasks if not task.is_clip], todo)
+            for task in tasks:
+                if task.is_clip and task.name in todo:
+                    self._translate_clip(task)
+        return self._result
+
+    def _translate_pictures(self, tasks: Sequence[Task], todo: set[str]) -> None:
+        batches = in_batches(tasks, self._network.batch_size)
+        batches = [batch for batch in batches if any(task.name in todo for task in batch)]
+        readers, writers = ThreadPoolExecutor(_THREADS), ThreadPoolExecutor(_THREADS)
+        try:
+            files = itertools.chain(*batches)
+            pictures = in_order(readers, self._read, files, _cost, _WAITING, ahead=True)
+            pairs = self._translated(batches, pictures, todo)
+            for pair in in_order(
+                writers, self._write, pairs, lambda p: _cost(p.task), _WAITING, ahead=False
+            ):
+                self._succeed(pair.task)
+        finally:
+            readers.shutdown(cancel_futures=True)
+            writers.shutdown(cancel_futures=True)
+
+    def _read(self, task: Task) -> np.ndarray | UnreadableImageError:
+        try:
+            return read_image(task.path, self._network.channels)
+        except UnreadableImageError as error:
+            return error
+
+    def _translated(
+        self,
+        batches: Sequence[Sequence[Task]],
+        pictures: Iterator[np.ndarray | UnreadableImageError],
+        todo: set[str],
+    ) -> Iterator[_Pair]:
+        for batch in batches:
+            good: dict[Task, np.ndarray] = {}
+            for task, picture in zip(batch, itertools.islice(pictures, len(batch)), strict=True):
+                if isinstance(picture, UnreadableImageError):
+                    self._fail(task.name, str(picture))
+                else:
+                    good[task] = picture
+            try:
+                results = self._network(list(good.values()))
+            except UserError as error:
+                for task in good:
+                    self._fail(task.name, f"{task.path}: {error}")
+                continue
+            for (task, picture), result in zip(good.items(), results, strict=True):
+                if task.name in todo:
+                    yield _Pair(task, picture, result)
+
+    def _write(self, pair: _Pair) -> _Pair:
+        task, translated = pair.task, pair.translated
+        header = task.header or Header(*translated.shape[:2])
+        profile = header.profile_for(translated.shape[-1])
+        path = self._output / task.target
+        write_image(path, translated, self._options.quality, header.exif, profile)
+        if sheet := self._sheet(task):
+            shown = translated if translated.dtype == np.uint8 else translated // 257
+            cells = [pair.picture, shown.astype(np.uint8)]
+            write_image(sheet, grid([cells], ["input", "translation"]))
+        return pair
+
+    def _translate_clip(self, task: Task) -> None:
+        flicker = Flicker()
+        try:
+            with tqdm(
+                total=count_frames(task.path),
+                desc=task.name,
+                unit="frame",
+                leave=False,
+                disable=self._quiet,
+            ) as bar:
+
+                def process(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+                    for frame, translated in self._smoothed(frames):
+                        flicker.see(frame, translated)
+                        bar.update()
+                        yield translated
+
+                target = self._output / task.target
+                convert_clip(task.path, target, self._network.channels, process)
+        except UserError as error:
+            self._fail(task.name, str(error))
+            return
+        self._result.flicker[task.name] = flicker.ratio
+        self._succeed(task, flicker=flicker.ratio)
+
+    def _smoothed(self, frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields frames and their translations."""
+        smoothed = smoother(self._options.smoothing)
+        for first in frames:
+            count = self._clip_network.batch_size(first.shape[0] * first.shape[1])
+            batch = [first, *itertools.islice(frames, count - 1)]
+            for frame, translated in zip(batch, self._clip_network(batch), strict=True):
+                yield frame, smoothed(frame, translated)
+
+    @cached_property
+    def _clip_network(self) -> PictureTranslator:
+        return self._network.with_bit_depth(8)
+
+    def _is_done(self, task: Task) -> bool:
+        sheet = self._sheet(task)
+        complete = sheet is None or sheet.is_file()
+        return complete and self._manifest.is_done(task.name, task.path)
+
+    def _sheet(self, task: Task) -> Path | None:
+        if self._sheets is None or task.is_clip:
+            return None
+        return self._sheets / task.target.with_suffix(".png")
+
+    def _succeed(self, task: Task, **facts: Any) -> None:
+        self._manifest.add(task.name, task.path, task.target, **facts)
+        self._result.written += 1
+        self._bar.update()
+
+    def _fail(self, name: str, reason: str) -> None:
+        self._manifest.add_failure(name, reason)
+        self._result.failures[name] = reason
+        self._bar.update()
+
+
+def _cost(task: Task) -> int:
+    return task.area + _EACH

@@ -1,0 +1,125 @@
+"""What there is to translate: files, where each translation goes, and what goes together."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.image_headers import Header, read_header
+from cyclegan_tf.images import IMAGE_SUFFIXES, UnreadableImageError, find_images
+from cyclegan_tf.serving.clips import VIDEO_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Task:
+    """A file to translate.
+
+    Attributes:
+        name: Its path relative to the folder that is translated, with `/` between the parts.
+        path: Where it lies.
+        target: Where its translation goes, relative to the output.
+        header: What a picture says of itself; None for videos.
+    """
+
+    name: str
+    path: Path
+    target: Path
+    header: Header | None
+
+    @property
+    def is_clip(self) -> bool:
+        return self.header is None or self.header.frames > 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of a picture."""
+        return (self.header.height, self.header.width) if self.header else (0, 0)
+
+    @property
+    def area(self) -> int:
+        return self.size[0] * self.size[1]
+
+
+def find_tasks(source: Path, output_format: str) -> tuple[list[Task], dict[str, str], int]:
+    """Lists what there is to translate.
+
+    Args:
+        source: A file or a folder.
+        output_format: Suffix of translated pictures, without dot; clips keep their own.
+
+    Returns:
+        The files by name, those that cannot be read with the reason, and how many were ignored.
+
+    Raises:
+        UserError: If there is nothing, or two translations would get one name.
+    """
+    ignored = 0
+    if source.is_file():
+        root, names = source.parent, [source.name]
+    else:
+        root = source
+        names, ignored = find_images(source, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+    if not names:
+        raise UserError(f"{source} holds no pictures")
+
+    def look(name: str) -> Task | UnreadableImageError:
+        path, target = root / name, Path(name)
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            return Task(name, path, target, None)
+        try:
+            header = read_header(path)
+        except UnreadableImageError as error:
+            return error
+        suffix = ".gif" if header.frames > 1 else f".{output_format}"
+        return Task(name, path, target.with_suffix(suffix), header)
+
+    with ThreadPoolExecutor() as pool:
+        found = dict(zip(names, pool.map(look, names), strict=True))
+    tasks = [task for task in found.values() if isinstance(task, Task)]
+    _check_targets(tasks)
+    failures = {n: str(e) for n, e in found.items() if isinstance(e, UnreadableImageError)}
+    return tasks, failures, ignored
+
+
+def check_output(source: Path, output: Path, tasks: Iterable[Task]) -> None:
+    """Checks that translations would not be taken for, or replace, what is translated.
+
+    Raises:
+        UserError: If they would.
+    """
+    inside = output.resolve().is_relative_to(source.resolve())
+    if inside or any((output / task.target).resolve() == source.resolve() for task in tasks):
+        raise UserError(f"the output {output} would mix with the pictures to translate in {source}")
+
+
+def in_batches(tasks: Iterable[Task], batch_size: Callable[[int], int]) -> list[Sequence[Task]]:
+    """Puts pictures of one size together.
+
+    What goes together depends on the files alone, and not on what is translated already: in
+    another batch, a result could differ by rounding.
+
+    Args:
+        tasks: Pictures.
+        batch_size: Says how many of an area, in pixels, are translated at once.
+    """
+    by_size: dict[tuple[int, int], list[Task]] = {}
+    for task in tasks:
+        by_size.setdefault(task.size, []).append(task)
+    return [
+        alike[start : start + count]
+        for alike in by_size.values()
+        for count in [batch_size(alike[0].area)]
+        for start in range(0, len(alike), count)
+    ]
+
+
+def _check_targets(tasks: Iterable[Task]) -> None:
+    owners: dict[Path, str] = {}
+    for task in tasks:
+        if task.target in owners:
+            raise UserError(
+                f"{owners[task.target]} and {task.name} would both be written as {task.target}; "
+                "rename one"
+            )
+        owners[task.target] = task.name
