@@ -16,8 +16,7 @@ test: .venv/dev
 
 # What `make test` leaves out: a minute of many clients, and thousands of requests.
 test-serving: .venv/dev
-	.venv/bin/python -m pytest -m "slow or not slow" -s tests/integration/test_export.py \
-		tests/integration/test_serving_double.py
+	.venv/bin/python -m pytest -m slow -s tests/integration/test_serving_double.py
 
 lint: .venv/dev
 	.venv/bin/ruff format --check .

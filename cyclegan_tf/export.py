@@ -26,18 +26,17 @@ def main(arguments: Sequence[str]) -> int:
     line.add("workdir", str, "", "Folder of the run.")
     line.add("output", str, "", "The model's folder; its name is the model's name in the server.")
     line.add("version", int, None, "Number of the version; by default the next one.")
-    line.add("max_pixels", int, 2048 * 2048, "Pictures with more pixels are refused.")
+    line.add("max_pixels", int, None, "Larger pictures are refused, by default than 2048x2048.")
     line.add("samples", str, "", "A folder of pictures to compare on, besides drawn ones.")
     line.add("format", str, "saved_model", "Comma list: what else is written, tflite or onnx.")
     line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)
     workdir, output = line.required("workdir"), line.required("output")
-
     formats = [kind for kind in line["format"].split(",") if kind != "saved_model"]
 
     cli.import_tensorflow()
     from cyclegan_tf.serving.portable import FORMATS
-    from cyclegan_tf.serving.saved_model import export
+    from cyclegan_tf.serving.saved_model import MAX_PIXELS, export
     from cyclegan_tf.training.description import origin
     from cyclegan_tf.training.experiment import load_generators
 
@@ -49,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         output,
         origin(config, workdir),
         line["version"],
-        line["max_pixels"],
+        MAX_PIXELS if line["max_pixels"] is None else line["max_pixels"],
         line["samples"] or None,
         formats,
     )

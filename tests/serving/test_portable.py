@@ -1,24 +1,18 @@
 """TFLite and ONNX: the same numbers by runtimes of their own, for every kind of generator."""
 
-import json
-
 import keras
-import numpy as np
 import pytest
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.models.autoencoders import encoder_decoder, label_maps, segnet
+from cyclegan_tf.models.autoencoders import label_maps, segnet
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.serving import portable
-from cyclegan_tf.serving.model_card import Origin
 from cyclegan_tf.serving.portable import write_portable
-from cyclegan_tf.serving.saved_model import export
 
 GENERATORS = {
     "gated_resnet": lambda: generator("gated_resnet_1", filters=4, init_gain=0.5),
     "resize": lambda: generator("resnet_1", filters=3, in_channels=1, upsampling="resize"),
     "unet": lambda: generator("unet_32", filters=3, norm="batch"),
-    "encoder_decoder": lambda: encoder_decoder(filters=3),
     "labels": lambda: label_maps(segnet(out_channels=4, filters=2, labels=True)),
 }
 
@@ -55,15 +49,3 @@ def test_what_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(portable.importlib, "import_module", missing)
     with pytest.raises(UserError, match=r"needs tf2onnx: pip install '\.\[onnx\]'"):
         write_portable("onnx", generator("resnet_1", filters=2), tmp_path / "x.onnx", (16, 16))
-
-
-def test_files_are_published_with_the_version_and_reported(small_generators, tmp_path):
-    origin = Origin({"data": "none"}, (16, 20))
-    generators = {"a2b": small_generators["a2b"]}
-    published = export(generators, tmp_path / "m", origin, formats=["tflite"])
-    generated = portable._run_tflite(
-        published.folder / "assets.extra/a2b.tflite", np.zeros((1, 16, 20, 3), np.float32)
-    )
-    assert generated.shape == (1, 16, 20, 3)
-    report = json.loads((published.folder / "report.json").read_text())
-    assert "difference in [-1, 1]" in report["checks"][-1]["figures"]

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import write_image
+from cyclegan_tf.models.autoencoders import label_maps, segnet
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.serving.checks import check_neighbours, check_operations, check_weights
 from cyclegan_tf.serving.model_card import Origin
@@ -58,8 +59,12 @@ def test_nothing_of_this_machine_or_of_keras_is_in_it(exported_model):
     assert not (exported_model / "1/keras_metadata.pb").exists()
 
 
-def test_the_card_says_where_it_comes_from_and_how_it_is_asked(small_generators, tmp_path):
-    published = export(small_generators, tmp_path / "horses", ORIGIN, version=7, max_pixels=1234)
+def test_card_and_report_say_where_it_comes_from_and_how_it_is_asked(small_generators, tmp_path):
+    write_image(tmp_path / "samples/x.png", np.zeros((11, 13, 3), np.uint8))
+    write_image(tmp_path / "samples/large.png", np.zeros((40, 40, 3), np.uint8))
+    generators = {"b2a": small_generators["b2a"]}
+    options = {"version": 7, "max_pixels": 1234, "samples": tmp_path / "samples"}
+    published = export(generators, tmp_path / "horses", ORIGIN, **options)
     assert published.folder == tmp_path / "horses/7"
     card = (published.folder / "model_card.md").read_text()
     for expected in (
@@ -67,23 +72,24 @@ def test_the_card_says_where_it_comes_from_and_how_it_is_asked(small_generators,
         *("/v1/models/horses:predict", "`b2a_float`", "float32 (batch, height, width, 3)"),
     ):
         assert expected in card, expected
+    report = json.loads((published.folder / "report.json").read_text())
+    (sizes,) = (c["figures"]["sizes"] for c in report["checks"] if "translate" in c["name"])
+    assert sizes == ["20x16", "40x9", "13x11"]  # And none of more than 1234 pixels.
 
 
-def test_a_single_direction_and_label_maps(tmp_path):
-    from cyclegan_tf.models.autoencoders import label_maps, segnet
-
+def test_label_maps_and_other_formats(tmp_path):
     network = label_maps(segnet(out_channels=4, filters=2, labels=True))
-    published = export({"a2b": network}, tmp_path / "parts", ORIGIN)
+    published = export({"a2b": network}, tmp_path / "parts", ORIGIN, formats=["tflite"])
     assert "number classes" in (published.folder / "model_card.md").read_text()
-    (outputs,) = (c.figures for c in published.checks if "translate" in c.name)
-    assert outputs["share of other labels, as files"] <= 1e-3
+    assert (published.folder / "assets.extra/a2b.tflite").stat().st_size > 1000
+    report = json.loads((published.folder / "report.json").read_text())
+    figures = {check["name"]: check["figures"] for check in report["checks"]}
+    found = figures["a2b gives what translate gives"]
+    assert found["share of other labels, as files"] <= 1e-3
+    assert figures["a2b.tflite gives what the generator gives"]["difference in [-1, 1]"] < 1e-4
 
 
-def test_samples_are_compared_on(small_generators, tmp_path):
-    write_image(tmp_path / "samples/x.png", np.zeros((11, 13, 3), np.uint8))
-    published = export(small_generators, tmp_path / "m", ORIGIN, samples=tmp_path / "samples")
-    outputs = [c.figures["sizes"] for c in published.checks if "translate" in c.name]
-    assert all("13x11" in sizes for sizes in outputs) and len(outputs) == 2
+def test_a_folder_of_samples_has_to_hold_some(small_generators, tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(UserError, match="none holds no pictures"):
         export(small_generators, tmp_path / "m", ORIGIN, samples=tmp_path / "none")

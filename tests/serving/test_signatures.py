@@ -51,7 +51,7 @@ def test_floats_of_any_size(signatures, translate, size):
     np.testing.assert_allclose(found, expected, atol=1.01 / 127.5)
 
 
-@pytest.mark.parametrize(("before", "after"), [(1, 3), (2, 2), (4, 1), (3, 4)])
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 4), (4, 1)])
 def test_domains_of_any_number_of_channels(before, after):
     network = generator("resnet_1", in_channels=before, out_channels=after, filters=2)
     picture = noise(12, 10, before)
