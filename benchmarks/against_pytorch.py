@@ -96,9 +96,9 @@ def ours(case: Case, _: str) -> tuple[Tasks, Callable[[], dict[str, float]]]:
     import tensorflow as tf
 
     from cyclegan_tf.config import Config
-    from cyclegan_tf.serving.translation import frozen
     from cyclegan_tf.training.assembly import build_model
     from cyclegan_tf.training.loop import distributed_step
+    from cyclegan_tf.translation.network import frozen
 
     tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
     tf.config.threading.set_inter_op_parallelism_threads(_THREADS.value)

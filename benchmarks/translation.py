@@ -152,10 +152,10 @@ def ours(case: Case, source: Path) -> Translate:
     import tensorflow as tf
 
     from cyclegan_tf.models.generators import resnet_generator
-    from cyclegan_tf.serving.job import Job
-    from cyclegan_tf.serving.manifest import Manifest
-    from cyclegan_tf.serving.pictures import PictureTranslator
-    from cyclegan_tf.serving.tasks import find_tasks
+    from cyclegan_tf.translation.job import Job
+    from cyclegan_tf.translation.manifest import Manifest
+    from cyclegan_tf.translation.pictures import PictureTranslator
+    from cyclegan_tf.translation.tasks import find_tasks
     from cyclegan_tf.translation_options import TranslationOptions
 
     tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)

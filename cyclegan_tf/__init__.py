@@ -31,7 +31,7 @@ _HOMES = {
     "Experiment": "training.experiment",
     "load_generators": "training.experiment",
     "TranslationOptions": "translation_options",
-    "translate_files": "serving.files",
+    "translate_files": "translation.files",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -37,8 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     options, direction = line.options(TranslationOptions()), line["direction"]
 
     cli.import_tensorflow()
-    from cyclegan_tf.serving.files import translate_files
     from cyclegan_tf.training.experiment import restore_generators
+    from cyclegan_tf.translation.files import translate_files
 
     run = restore_generators(workdir, line["eval_mode"])
     if direction not in run.generators:

@@ -1,1 +1,1 @@
-"""From a trained run to people who use it."""
+"""From a trained run to a server and those who ask it."""

@@ -22,7 +22,7 @@ from cyclegan_tf.serving.signatures import (
     IMAGE_BYTES,
     STATUS,
 )
-from cyclegan_tf.serving.translation import translator
+from cyclegan_tf.translation.network import translator
 
 # Operations that call back into a Python that is not there.
 _PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}

@@ -9,7 +9,7 @@ from cyclegan_tf.compat import network_state
 from cyclegan_tf.images import to_float, to_uint8
 from cyclegan_tf.models.layers import size_multiple
 from cyclegan_tf.serving.decoding import Status, decode
-from cyclegan_tf.serving.translation import mirrored
+from cyclegan_tf.translation.network import mirrored
 
 # TF Serving encodes outputs as base64 in JSON if their name ends in `_bytes`.
 IMAGE_BYTES, GENERATED_BYTES, STATUS = "image_bytes", "generated_image_bytes", "status"

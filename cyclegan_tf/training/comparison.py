@@ -18,7 +18,6 @@ from cyclegan_tf.images import as_rgb, to_uint8
 from cyclegan_tf.neural_style.features import Backbone
 from cyclegan_tf.neural_style.objective import gram_matrices
 from cyclegan_tf.neural_style.transfer import stylize
-from cyclegan_tf.serving.translation import translator
 from cyclegan_tf.style_options import NOT_FOR_COMPARING, StyleOptions
 from cyclegan_tf.training import assembly
 from cyclegan_tf.training.assembly import Data
@@ -26,6 +25,7 @@ from cyclegan_tf.training.distribution import device_name
 from cyclegan_tf.training.experiment import load_generators
 from cyclegan_tf.training.observers import read_clock
 from cyclegan_tf.training.workdir import Workdir
+from cyclegan_tf.translation.network import translator
 
 TITLES = {"cyclegan": "CycleGAN", "pix2pix": "pix2pix", "autoencoder": "autoencoder"}
 ONE, DOMAIN = "neural style, one picture", "neural style, whole domain"

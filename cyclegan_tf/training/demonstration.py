@@ -14,11 +14,11 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import as_rgb, to_uint8
 from cyclegan_tf.neural_style.transfer import stylize
 from cyclegan_tf.neural_style.weights import load_backbone
-from cyclegan_tf.serving.translation import translator
 from cyclegan_tf.style_options import StyleOptions
 from cyclegan_tf.training import assembly
 from cyclegan_tf.training.assembly import Data
 from cyclegan_tf.training.experiment import load_generators
+from cyclegan_tf.translation.network import translator
 
 Method = Callable[[np.ndarray], np.ndarray]
 

@@ -19,7 +19,7 @@ from cyclegan_tf import export, train
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import read_image, to_float
 from cyclegan_tf.serving.checks import png
-from cyclegan_tf.serving.translation import translator
+from cyclegan_tf.translation.network import translator
 
 TINY = ("--generator=resnet_1", "--filters=3", "--discriminator_layers=1", "--load_size=20")
 C_API = Path(__file__).parents[1] / "c_api.py"

@@ -23,7 +23,7 @@ import pytest
 
 from cyclegan_tf.images import read_image, to_float, write_image
 from cyclegan_tf.serving.checks import png
-from cyclegan_tf.serving.translation import translator
+from cyclegan_tf.translation.network import translator
 
 pytest.importorskip("tensorflow_serving", reason="needs tensorflow-serving-api")
 import grpc

@@ -11,7 +11,7 @@ from cyclegan_tf.models.generators import generator
 from cyclegan_tf.serving.checks import ask, png
 from cyclegan_tf.serving.decoding import Status
 from cyclegan_tf.serving.signatures import Translator
-from cyclegan_tf.serving.translation import translator
+from cyclegan_tf.translation.network import translator
 
 SIZES = [(16, 20), (1, 1), (5, 3), (9, 30), (33, 18)]
 

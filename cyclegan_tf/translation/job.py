@@ -15,12 +15,12 @@ from tqdm import tqdm
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.image_headers import Header
 from cyclegan_tf.images import UnreadableImageError, grid, read_image, write_image
-from cyclegan_tf.serving.clips import convert_clip, count_frames
-from cyclegan_tf.serving.flicker import Flicker, smoother
-from cyclegan_tf.serving.manifest import Manifest
-from cyclegan_tf.serving.pictures import PictureTranslator
-from cyclegan_tf.serving.pipeline import in_order
-from cyclegan_tf.serving.tasks import Task, in_batches
+from cyclegan_tf.translation.clips import convert_clip, count_frames
+from cyclegan_tf.translation.flicker import Flicker, smoother
+from cyclegan_tf.translation.manifest import Manifest
+from cyclegan_tf.translation.pictures import PictureTranslator
+from cyclegan_tf.translation.pipeline import in_order
+from cyclegan_tf.translation.tasks import Task, in_batches
 from cyclegan_tf.translation_options import TranslationOptions
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Translated:
         written: How many translations were written.
         skipped: How many were there already.
         failures: Why a file was not translated, by its name.
-        flicker: How restless each clip became, by its name, see `serving.flicker.Flicker`.
+        flicker: How restless each clip became, by its name, see `translation.flicker.Flicker`.
     """
 
     written: int = 0

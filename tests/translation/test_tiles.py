@@ -6,8 +6,8 @@ from known_networks import identity, noise
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.models.generators import generator
-from cyclegan_tf.serving.tiles import TileTranslator, spans
-from cyclegan_tf.serving.translation import translator
+from cyclegan_tf.translation.network import translator
+from cyclegan_tf.translation.tiles import TileTranslator, spans
 
 
 def trained(architecture, **options):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.serving.manifest import Manifest, remove_partial_files
+from cyclegan_tf.translation.manifest import Manifest, remove_partial_files
 
 
 def again(folder, made_by, **arguments):

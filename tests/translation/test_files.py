@@ -12,8 +12,8 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import read_image, write_image
 from cyclegan_tf.models.autoencoders import label_maps
 from cyclegan_tf.models.generators import generator
-from cyclegan_tf.serving.files import translate_files
-from cyclegan_tf.serving.translation import translator
+from cyclegan_tf.translation.files import translate_files
+from cyclegan_tf.translation.network import translator
 from cyclegan_tf.translation_options import TranslationOptions
 
 
@@ -206,7 +206,7 @@ def test_a_full_disk_keeps_what_was_written(unchanged, tmp_path, monkeypatch):
         write_image(path, *arguments, **keywords)
 
     with monkeypatch.context() as patched:
-        patched.setattr("cyclegan_tf.serving.job.write_image", fills_up)
+        patched.setattr("cyclegan_tf.translation.job.write_image", fills_up)
         with pytest.raises(UserError, match="cannot write to .*No space left"):
             run(unchanged, tmp_path / "in", tmp_path / "out", batch_size=4)
     assert run(unchanged, tmp_path / "in", tmp_path / "out").skipped >= 4
@@ -227,7 +227,7 @@ def test_a_translation_that_is_stopped_leaves_whole_files_and_a_rerun_gives_the_
         write_image(path, *arguments, **keywords)
 
     with monkeypatch.context() as patched:
-        patched.setattr("cyclegan_tf.serving.job.write_image", stop_at_the_eighth)
+        patched.setattr("cyclegan_tf.translation.job.write_image", stop_at_the_eighth)
         with pytest.raises(KeyboardInterrupt):
             run(network, tmp_path / "in", out, batch_size=5)
     assert 7 <= len(files(out)) < 12

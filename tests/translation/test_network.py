@@ -5,7 +5,7 @@ import pytest
 from known_networks import identity, next_diagonal, noise
 
 from cyclegan_tf.models.generators import generator
-from cyclegan_tf.serving.translation import batch_translator, translator
+from cyclegan_tf.translation.network import batch_translator, translator
 
 SIZES = [(64, 64), (65, 67), (1, 1), (5, 3), (2, 1), (4, 9)]
 

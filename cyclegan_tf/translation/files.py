@@ -13,10 +13,10 @@ import numpy as np
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.models.autoencoders import LabelMap
-from cyclegan_tf.serving.job import Job, Translated
-from cyclegan_tf.serving.manifest import Manifest, remove_partial_files
-from cyclegan_tf.serving.pictures import PictureTranslator
-from cyclegan_tf.serving.tasks import check_output, find_tasks
+from cyclegan_tf.translation.job import Job, Translated
+from cyclegan_tf.translation.manifest import Manifest, remove_partial_files
+from cyclegan_tf.translation.pictures import PictureTranslator
+from cyclegan_tf.translation.tasks import check_output, find_tasks
 from cyclegan_tf.translation_options import TranslationOptions
 
 _log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def translate_files(
     """Translates a picture or a clip, or all of them below a folder.
 
     A call with the same arguments goes on where the last one ended, however it ended. The
-    output's `manifest.jsonl` lists what was written and what failed, see `serving.manifest`.
+    output's `manifest.jsonl` lists what was written and what failed, see `translation.manifest`.
 
     Args:
         generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.serving.tiles import TileTranslator
-from cyclegan_tf.serving.translation import Translate, batch_translator
+from cyclegan_tf.translation.network import Translate, batch_translator
+from cyclegan_tf.translation.tiles import TileTranslator
 from cyclegan_tf.translation_options import TranslationOptions
 
 # What is translated at once has no more pixels, unless tiles are switched off. `resnet_9` with 64

@@ -21,7 +21,7 @@ from cyclegan_tf.images import to_float
 from cyclegan_tf.models.layers import size_multiple
 from cyclegan_tf.models.receptive_field import receptive_radius
 from cyclegan_tf.models.statistics import with_given_statistics
-from cyclegan_tf.serving.translation import levels_of, mirrored
+from cyclegan_tf.translation.network import levels_of, mirrored
 
 Moments = tuple[np.ndarray, np.ndarray]
 

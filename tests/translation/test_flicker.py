@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.serving.flicker import Flicker, smoother
+from cyclegan_tf.translation.flicker import Flicker, smoother
 
 
 def flicker(frames, translated):
