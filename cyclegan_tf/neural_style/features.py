@@ -41,6 +41,10 @@ class Backbone:
                     f"{found[0]} and {found[1]}, expected {shape} and {shape[-1:]}"
                 )
             self._kernels[layer] = tuple(np.asarray(w, np.float32) for w in (kernel, bias))
+        first = next(iter(self._kernels))
+        kernel, bias = self._kernels[first]
+        # To take red, green and blue in the order in which pictures have them.
+        self._kernels[first] = kernel[:, :, ::-1], bias
 
     def __call__(self, image: tf.Tensor, layers: Iterable[str]) -> dict[str, tf.Tensor]:
         """Computes features.
@@ -59,7 +63,7 @@ class Backbone:
         wanted = set(layers)
         check_layers(self.name, wanted)
         features: dict[str, tf.Tensor] = {}
-        x = tf.reverse(image - MEAN_COLOUR, [-1])
+        x = image - MEAN_COLOUR
         for block, count in enumerate(BLOCKS[self.name], 1):
             if features.keys() == wanted:
                 break

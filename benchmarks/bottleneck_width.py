@@ -1,6 +1,6 @@
 """Draws what a narrow code costs: an autoencoder's error against the number of values in its code.
 
-    python benchmarks/bottleneck.py --workdir=runs/bottleneck
+    python benchmarks/bottleneck_width.py --workdir=runs/bottleneck
 
 An `encoder_decoder` is trained for each width of its bottleneck, and measured on held-out
 pictures. Beside it stands the best linear code of as many values: the principal components of
