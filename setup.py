@@ -30,6 +30,7 @@ setup(
         "pillow>=10.3,<14",
         "numpy>=1.23.5,<3",
         "scipy>=1.10,<2",
+        "threadpoolctl>=3.1,<4",
         "matplotlib>=3.8,<4",
         "jinja2>=3.1,<4",
         "absl-py>=1.4,<3",

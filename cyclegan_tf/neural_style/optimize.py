@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.optimize
 import tensorflow as tf
+from threadpoolctl import threadpool_limits
 
 # The objective, its parts by name, and its gradient, at a picture float32 `(1, height, width, 3)`.
 Evaluate = Callable[[tf.Tensor], tuple[tf.Tensor, Mapping[str, tf.Tensor], tf.Tensor]]
@@ -118,21 +119,19 @@ def lbfgs(
     flat = image.numpy().ravel().astype(np.float64)
     while taken < iterations:
         before = taken
-        found = scipy.optimize.minimize(
-            objective,
-            flat,
-            jac=True,
-            method="L-BFGS-B",
-            callback=callback,
-            options={
-                "maxiter": iterations - taken,
-                "maxfun": 25 * iterations,
-                "maxcor": corrections,
-                # Steps are counted; neither a small one nor a small gradient is an end.
-                "ftol": 0.0,
-                "gtol": 0.0,
-            },
-        )
+        options = {
+            "maxiter": iterations - taken,
+            "maxfun": 25 * iterations,
+            "maxcor": corrections,
+            # Steps are counted; neither a small one nor a small gradient is an end.
+            "ftol": 0.0,
+            "gtol": 0.0,
+        }
+        # The threads of SciPy's linear algebra would fight with TensorFlow's for the cores.
+        with threadpool_limits(1, user_api="blas"):
+            found = scipy.optimize.minimize(
+                objective, flat, jac=True, method="L-BFGS-B", callback=callback, options=options
+            )
         flat = found.x
         # In float32 a line search can fail along stale corrections; without them it may not.
         if taken == before:
