@@ -91,8 +91,12 @@ class CommandLine:
         names = {option.name for option in dataclasses.fields(defaults)} & {*self._values}
         return dataclasses.replace(defaults, **{name: self[name] for name in names}).validate()
 
-    def parse(self, arguments: Sequence[str]) -> None:
+    def parse(self, arguments: Sequence[str], first: str = "") -> None:
         """Reads the arguments, flag files included.
+
+        Args:
+            arguments: The program's name, then the flags.
+            first: Name of the flag that one argument without dashes stands for, if one may.
 
         Raises:
             UserError: If an argument is unknown or has the wrong type.
@@ -103,6 +107,8 @@ class CommandLine:
             raise SystemExit(0)
         try:
             rest = self._values(list(arguments))
+            if first and len(rest) == 2 and not self._values[first].present:
+                self._values(["", f"--{first}={rest.pop()}"])
         except flags.Error as error:
             raise UserError(" ".join(str(error).split())) from None
         except OSError as error:

@@ -1,0 +1,65 @@
+"""Preparing data sets by the command."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cyclegan_tf import prepare
+from cyclegan_tf.errors import UserError
+
+
+def run(*arguments: str) -> int:
+    return prepare.main(["prepare", *arguments])
+
+
+def test_clean_data_is_checked(
+    picture_folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--crop_size=32", f"--output={tmp_path}"]
+    assert run("check", str(picture_folders), *flags) == 0
+    out = capsys.readouterr().out
+    assert "trainB  9         0" in out
+    assert str(tmp_path / "contact_sheet.png") in out
+    assert json.loads((tmp_path / "report.json").read_text())["errors"] == []
+
+
+def test_a_leak_fails_the_check(
+    picture_folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = shutil.copytree(picture_folders, tmp_path / "data")
+    shutil.copy(data / "trainA/02.png", data / "testA/leak.png")
+    assert run("check", f"--data={data}", "--crop_size=32") == 1
+    assert "error:   1 pictures are both in training and in the test" in capsys.readouterr().out
+    assert (tmp_path / "data_check/duplicates.png").exists()
+
+
+def test_two_folders_are_checked(picture_folders: Path, tmp_path: Path) -> None:
+    folders = [str(picture_folders / "trainA"), f"--other={picture_folders / 'trainB'}"]
+    assert run("check", *folders, f"--output={tmp_path}") == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [*report["domains"]] == ["trainA", "trainB"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "received '', expected check"),
+        (["chekc"], "received 'chekc', expected check"),
+        (["check"], "--data is needed"),
+        (["check", "one", "two"], "unexpected argument one"),
+        (["check", "one", "--data=two"], "unexpected argument one"),
+        (["check", "nowhere"], "nowhere is no folder"),
+        (["check", "nowhere", "--crop=3"], "crop"),
+    ],
+)
+def test_mistakes_are_named(arguments: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        run(*arguments)
+
+
+def test_help_lists_the_sub_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    out = capsys.readouterr().out
+    assert all(f"{name} --help" in out for name in prepare.COMMANDS)
