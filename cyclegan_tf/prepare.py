@@ -1,13 +1,16 @@
-"""Makes data sets: looks into them, before training does.
+"""Makes data sets, and looks into them before training does.
 
 python -m cyclegan_tf.prepare check photos
+python -m cyclegan_tf.prepare split tfds:celeb_a --attribute=Blond_Hair --output=hair
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.preparation_options import SplitOptions
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,7 +55,33 @@ def check(arguments: Sequence[str]) -> int:
     return 1 if found.errors else 0
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": check}
+def split(arguments: Sequence[str]) -> int:
+    """Divides a collection by an attribute."""
+    line = cli.CommandLine(
+        "split DIR: two domains, each for training and test, out of pictures with attributes."
+    )
+    line.add("data", str, "", "A folder of pictures, or tfds:NAME.")
+    line.add("attributes", str, "", "CSV file: paths in the folder, then attributes, with a head.")
+    line.add("output", str, "", "A new folder for trainA, trainB, testA and testB.")
+    line.add_options(SplitOptions(), "Split options")
+    line.parse(arguments, "data")
+    data, output = line.required("data"), Path(line.required("output"))
+    options = line.options(SplitOptions())
+
+    cli.import_tensorflow()
+    from cyclegan_tf.preparation.attributes import open_collection
+    from cyclegan_tf.preparation.split import split_collection
+
+    done = split_collection(open_collection(data, line["attributes"]), output, options)
+    for reason in done.unreadable:
+        print(f"skipped {reason}", file=sys.stderr)
+    if done.contradictory:
+        print(f"left out, being in A and in B: {', '.join(done.contradictory)}", file=sys.stderr)
+    print(f"{output}: {', '.join(f'{name} {count}' for name, count in done.counts.items())}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": check, "split": split}
 
 if __name__ == "__main__":
     cli.run(main)

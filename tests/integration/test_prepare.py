@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cyclegan_tf import prepare
+from cyclegan_tf import prepare, train
 from cyclegan_tf.errors import UserError
 
 
@@ -42,11 +42,33 @@ def test_two_folders_are_checked(picture_folders: Path, tmp_path: Path) -> None:
     assert [*report["domains"]] == ["trainA", "trainB"]
 
 
+def test_a_collection_is_split_and_then_trained_on(
+    picture_folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["file,blue"]
+    for domain in ("trainA", "trainB"):
+        for path in sorted((picture_folders / domain).iterdir()):
+            lines.append(f"{domain}/{path.name},{'true' if domain == 'trainB' else 'false'}")
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(lines))
+    output = tmp_path / "split"
+    flags = [f"--attributes={table}", "--attribute=blue", "--test_fraction=0.3"]
+    assert run("split", str(picture_folders), *flags, f"--output={output}") == 0
+    assert "trainA 6, testA 3, trainB 4, testB 2" in capsys.readouterr().out
+    dry = ["--dry_run", f"--data={output}", f"--workdir={tmp_path / 'run'}"]
+    assert train.main(["train", *dry]) == 0
+    with pytest.raises(UserError, match="is there already"):
+        run("split", str(picture_folders), *flags, f"--output={output}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "received '', expected check"),
         (["chekc"], "received 'chekc', expected check"),
+        (["split", "photos", "--output=x"], "--attribute is needed"),
+        (["split", "photos", "--attribute=x", "--output=x"], "needs --attributes=FILE.csv"),
+        (["split", "photos", "--attribute=x"], "--output is needed"),
         (["check"], "--data is needed"),
         (["check", "one", "two"], "unexpected argument one"),
         (["check", "one", "--data=two"], "unexpected argument one"),

@@ -1,0 +1,64 @@
+"""Everything preparing data can be told: options as those of a run, with the same metadata."""
+
+from dataclasses import dataclass
+
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.options import check_all, option
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """How one collection becomes two domains."""
+
+    attribute: str = option("", "What tells the domains apart: a column, or a feature of TFDS.")
+    values: str = option("1,0", "Its values in A and in B; 1 and 0 are also true and false.")
+    where: str = option(
+        "", "What else must hold: NAME=VALUE[,NAME=VALUE...].", pattern="([^=,]+=[^=,]*,?)*"
+    )
+    test_fraction: float = option(
+        0.1, "Share of each domain's pictures that are for the test.", minimum=0.0, maximum=0.9
+    )
+    max_pictures: int | None = option(
+        None, "Most pictures of a domain, the first ones (default: all).", minimum=1
+    )
+    seed: int = option(0, "Seed of which are for the test.", minimum=0, maximum=2**32 - 1)
+
+    @property
+    def value_pair(self) -> tuple[str, str]:
+        """The attribute's values in A and in B."""
+        a, b = (plain(value) for value in self.values.split(","))
+        return a, b
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """`where` as values by names."""
+        pairs = [condition.split("=") for condition in self.where.split(",") if condition]
+        return {name.strip(): plain(value) for name, value in pairs}
+
+    def validate(self) -> "SplitOptions":
+        """Checks every bound.
+
+        Returns:
+            The options themselves.
+
+        Raises:
+            UserError: If an option is missing or outside its bounds.
+        """
+        check_all(self)
+        if not self.attribute:
+            raise UserError("--attribute is needed: what tells the domains apart")
+        if len({plain(value) for value in self.values.split(",")}) != 2 or (
+            self.values.count(",") != 1
+        ):
+            raise UserError(f"--values={self.values}: expected two different values, A,B")
+        return self
+
+
+def plain(value: object) -> str:
+    """Returns a value as it is compared: text, with 1 and 0 for what is true and false.
+
+    That includes -1, which some lists of attributes have for false.
+    """
+    text = str(value).strip()
+    known = {"true": "1", "yes": "1", "false": "0", "no": "0", "-1": "0"}
+    return known.get(text.lower(), text)
