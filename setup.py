@@ -51,6 +51,8 @@ setup(
         ],
         "video": ["av>=14,<19"],
         "demo": ["gradio>=6.16,<7"],
+        # Version 5 of OpenCV is without cascades.
+        "prepare": ["opencv-python-headless>=4.9,<5", "animeface>=2,<3"],
         "torch": ["torch>=2.10,<3"],
         "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
         "dev": [

@@ -13,11 +13,13 @@ from absl import flags
 
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.preparation_options import SplitOptions
+from cyclegan_tf.preparation_options import FaceOptions, SplitOptions
 from cyclegan_tf.style_options import BackboneOptions, StyleOptions
 from cyclegan_tf.translation_options import TranslationOptions
 
-_Options = TypeVar("_Options", BackboneOptions, SplitOptions, StyleOptions, TranslationOptions)
+_Options = TypeVar(
+    "_Options", BackboneOptions, FaceOptions, SplitOptions, StyleOptions, TranslationOptions
+)
 _DEFINE: dict[type, Callable[..., Any]] = {
     bool: flags.DEFINE_boolean,
     int: flags.DEFINE_integer,

@@ -54,6 +54,42 @@ class SplitOptions:
         return self
 
 
+@dataclass(frozen=True)
+class FaceOptions:
+    """How faces are found and cropped."""
+
+    detector: str = option(
+        "photo",
+        "photo: OpenCV's, for faces seen from the front; anime: the package animeface; or the "
+        "XML file of another cascade of OpenCV.",
+    )
+    margin: float = option(
+        0.3,
+        "What is added on each side of a face, relative to its longer side.",
+        minimum=0.0,
+        maximum=2.0,
+    )
+    min_size: int = option(64, "Smaller crops are left out; their side in pixels.", minimum=1)
+    duplicates: str = option(
+        "near",
+        "Which crops are left out for being there already: those that look the same (near), only "
+        "those of the same pixels (same), or none (keep).",
+        choices=("near", "same", "keep"),
+    )
+
+    def validate(self) -> "FaceOptions":
+        """Checks every bound.
+
+        Returns:
+            The options themselves.
+
+        Raises:
+            UserError: If an option is outside its bounds.
+        """
+        check_all(self)
+        return self
+
+
 def plain(value: object) -> str:
     """Returns a value as it is compared: text, with 1 and 0 for what is true and false.
 

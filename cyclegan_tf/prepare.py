@@ -2,6 +2,7 @@
 
 python -m cyclegan_tf.prepare check photos
 python -m cyclegan_tf.prepare split tfds:celeb_a --attribute=Blond_Hair --output=hair
+python -m cyclegan_tf.prepare faces illustrations --detector=anime --output=anime_faces
 """
 
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.preparation_options import SplitOptions
+from cyclegan_tf.preparation_options import FaceOptions, SplitOptions
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -81,7 +82,37 @@ def split(arguments: Sequence[str]) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": check, "split": split}
+def faces(arguments: Sequence[str]) -> int:
+    """Crops faces; returns 1 if a picture could not be read."""
+    line = cli.CommandLine("faces DIR: square crops of the faces in pictures.")
+    line.add("data", str, "", "A folder of pictures.")
+    line.add("output", str, "", "Folder for the crops; goes on with one that was stopped.")
+    line.add_options(FaceOptions(), "Face options")
+    line.parse(arguments, "data")
+    data, output = Path(line.required("data")), Path(line.required("output"))
+    options = line.options(FaceOptions())
+
+    cli.import_tensorflow()
+    from cyclegan_tf.preparation.detectors import open_detector
+    from cyclegan_tf.preparation.faces import crop_faces
+
+    done = crop_faces(data, output, open_detector(options.detector), options)
+    for reason in done.failures.values():
+        print(f"skipped {reason}", file=sys.stderr)
+    print(
+        f"{output}: {done.counts['written']} faces of {done.pictures} pictures; left out: "
+        f"{done.counts['too small']} too small, {done.counts['repeated']} there already; "
+        f"{len(done.without)} pictures without a face, {len(done.failures)} unreadable, "
+        f"{done.skipped} done before"
+    )
+    return 1 if done.failures else 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "check": check,
+    "split": split,
+    "faces": faces,
+}
 
 if __name__ == "__main__":
     cli.run(main)

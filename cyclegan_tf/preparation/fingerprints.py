@@ -13,7 +13,7 @@ from cyclegan_tf.images import open_image, read_image, to_pillow
 _THUMBNAIL = (16, 16)
 # See `near_pairs`. Avatars of 64 px stay above it when they are stored as JPEG of quality 75,
 # enlarged, or in other brightness; of 320 that differ, as many as eight pairs come so near.
-_ALIKE = 0.95
+ALIKE = 0.95
 # JPEG leaves a little colour in grey pictures.
 _GREY_SPREAD = 4
 _BLOCK = 512
@@ -59,11 +59,21 @@ def fingerprint(path: Path) -> Fingerprint:
         file_digest = hashlib.sha256()
         while chunk := file.read(2**20):
             file_digest.update(chunk)
-    small = to_pillow(pixels).resize(_THUMBNAIL, Image.Resampling.BOX)
     height, width, _ = pixels.shape
-    return Fingerprint(
-        height, width, mode, file_digest.digest(), pixel_digest(pixels), np.asarray(small)
-    )
+    digests = file_digest.digest(), pixel_digest(pixels)
+    return Fingerprint(height, width, mode, *digests, thumbnail(pixels))
+
+
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """Shrinks a picture to what is compared.
+
+    Args:
+        image: uint8 in [0, 255], shape `(height, width, 3)`.
+
+    Returns:
+        uint8 in [0, 255], shape `(16, 16, 3)`.
+    """
+    return np.asarray(to_pillow(image).resize(_THUMBNAIL, Image.Resampling.BOX))
 
 
 def pixel_digest(image: np.ndarray) -> bytes:
@@ -114,5 +124,5 @@ def near_pairs(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
     for start in range(0, len(vectors), _BLOCK):
         # Only with what stands behind: each pair once.
         cosines = np.triu(vectors[start : start + _BLOCK] @ vectors[start:].T, k=1)
-        for one, other in np.argwhere(cosines >= _ALIKE):
+        for one, other in np.argwhere(cosines >= ALIKE):
             yield start + int(one), start + int(other)

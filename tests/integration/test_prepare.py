@@ -4,10 +4,13 @@ import json
 import shutil
 from pathlib import Path
 
+import matplotlib
+import numpy as np
 import pytest
 
 from cyclegan_tf import prepare, train
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.images import read_image, write_image
 
 
 def run(*arguments: str) -> int:
@@ -61,6 +64,25 @@ def test_a_collection_is_split_and_then_trained_on(
         run("split", str(picture_folders), *flags, f"--output={output}")
 
 
+def test_faces_of_photographs_are_cropped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("cv2", reason="finding faces needs opencv (extra prepare)")
+    portrait = Path(matplotlib.get_data_path(), "sample_data/grace_hopper.jpg")
+    write_image(tmp_path / "in/plain.png", np.full((90, 90, 3), 128, np.uint8))
+    shutil.copy(portrait, tmp_path / "in")
+    flags = [str(tmp_path / "in"), f"--output={tmp_path / 'out'}", "--margin=0"]
+    assert run("faces", *flags) == 0
+    out = capsys.readouterr().out
+    assert "1 faces of 2 pictures" in out and "1 pictures without a face" in out
+    height, width, _ = read_image(tmp_path / "out/grace_hopper_jpg_0.png").shape
+    assert 150 < height == width < 300
+    (tmp_path / "in/bad.png").write_text("<html>")
+    assert run("faces", *flags) == 1
+    printed = capsys.readouterr()
+    assert "1 unreadable, 2 done before" in printed.out and "bad.png" in printed.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -69,6 +91,8 @@ def test_a_collection_is_split_and_then_trained_on(
         (["split", "photos", "--output=x"], "--attribute is needed"),
         (["split", "photos", "--attribute=x", "--output=x"], "needs --attributes=FILE.csv"),
         (["split", "photos", "--attribute=x"], "--output is needed"),
+        (["faces", "photos"], "--output is needed"),
+        (["faces", "photos", "--output=x", "--margin=-1"], "--margin=-1.0: expected at least 0"),
         (["check"], "--data is needed"),
         (["check", "one", "two"], "unexpected argument one"),
         (["check", "one", "--data=two"], "unexpected argument one"),
