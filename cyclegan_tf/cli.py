@@ -13,12 +13,18 @@ from absl import flags
 
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.preparation_options import FaceOptions, SplitOptions
+from cyclegan_tf.preparation_options import FaceOptions, FetchOptions, SplitOptions
 from cyclegan_tf.style_options import BackboneOptions, StyleOptions
 from cyclegan_tf.translation_options import TranslationOptions
 
 _Options = TypeVar(
-    "_Options", BackboneOptions, FaceOptions, SplitOptions, StyleOptions, TranslationOptions
+    "_Options",
+    BackboneOptions,
+    FaceOptions,
+    FetchOptions,
+    SplitOptions,
+    StyleOptions,
+    TranslationOptions,
 )
 _DEFINE: dict[type, Callable[..., Any]] = {
     bool: flags.DEFINE_boolean,

@@ -90,6 +90,36 @@ class FaceOptions:
         return self
 
 
+@dataclass(frozen=True)
+class FetchOptions:
+    """Which archive is unpacked, and how far it may go."""
+
+    name: str = option("", "A data set's name, such as horse2zebra; its checksum is known.")
+    archive: str = option("", "A zip file on this machine, instead of downloading.")
+    url: str = option("", "Where else to download the zip file.")
+    sha256: str = option(
+        "", "The zip file's SHA-256: 64 hexadecimal digits.", pattern="([0-9a-fA-F]{64})?"
+    )
+    max_files: int = option(200_000, "Most entries of the zip file.", minimum=1)
+    max_gb: float = option(20.0, "Most that it may hold unpacked, in GiB.", above=0.0)
+
+    def validate(self) -> "FetchOptions":
+        """Checks every bound.
+
+        Returns:
+            The options themselves.
+
+        Raises:
+            UserError: If an option is outside its bounds, or there is nothing to fetch.
+        """
+        check_all(self)
+        if not (self.name or self.archive or self.url):
+            raise UserError("what is to be fetched? give a name, --archive=FILE or --url=URL")
+        if self.archive and self.url:
+            raise UserError(f"--archive={self.archive} and --url={self.url}: give one of the two")
+        return self
+
+
 def plain(value: object) -> str:
     """Returns a value as it is compared: text, with 1 and 0 for what is true and false.
 

@@ -3,6 +3,7 @@
 python -m cyclegan_tf.prepare check photos
 python -m cyclegan_tf.prepare split tfds:celeb_a --attribute=Blond_Hair --output=hair
 python -m cyclegan_tf.prepare faces illustrations --detector=anime --output=anime_faces
+python -m cyclegan_tf.prepare fetch horse2zebra --output=horse2zebra
 """
 
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.preparation_options import FaceOptions, SplitOptions
+from cyclegan_tf.preparation_options import FaceOptions, FetchOptions, SplitOptions
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -108,10 +109,31 @@ def faces(arguments: Sequence[str]) -> int:
     return 1 if done.failures else 0
 
 
+def fetch(arguments: Sequence[str]) -> int:
+    """Unpacks a classic data set."""
+    line = cli.CommandLine(
+        "fetch NAME: a classic data set (apple2orange, cezanne2photo, cityscapes, facades, "
+        "horse2zebra, iphone2dslr_flower, maps, monet2photo, summer2winter_yosemite, "
+        "ukiyoe2photo, vangogh2photo), or any zip file with trainA and trainB."
+    )
+    line.add("output", str, "", "A new folder.")
+    line.add_options(FetchOptions(), "Fetch options")
+    line.parse(arguments, "name")
+    output, options = Path(line.required("output")), line.options(FetchOptions())
+
+    cli.import_tensorflow()
+    from cyclegan_tf.preparation.fetch import fetch
+
+    counts = fetch(output, options)
+    print(f"{output}: {', '.join(f'{name} {count}' for name, count in counts.items())}")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "check": check,
     "split": split,
     "faces": faces,
+    "fetch": fetch,
 }
 
 if __name__ == "__main__":

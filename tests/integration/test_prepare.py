@@ -83,6 +83,15 @@ def test_faces_of_photographs_are_cropped(
     assert "1 unreadable, 2 done before" in printed.out and "bad.png" in printed.err
 
 
+def test_an_archive_is_fetched(
+    picture_folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = shutil.make_archive(str(tmp_path / "mine"), "zip", picture_folders)
+    assert run("fetch", f"--archive={archive}", f"--output={tmp_path / 'out'}") == 0
+    assert "testA 3, testB 3, trainA 6, trainB 9" in capsys.readouterr().out
+    assert run("check", str(tmp_path / "out"), "--crop_size=32") == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -93,6 +102,8 @@ def test_faces_of_photographs_are_cropped(
         (["split", "photos", "--attribute=x"], "--output is needed"),
         (["faces", "photos"], "--output is needed"),
         (["faces", "photos", "--output=x", "--margin=-1"], "--margin=-1.0: expected at least 0"),
+        (["fetch", "--output=x"], "what is to be fetched"),
+        (["fetch", "horse2zebbra", "--output=x"], "known are apple2orange"),
         (["check"], "--data is needed"),
         (["check", "one", "two"], "unexpected argument one"),
         (["check", "one", "--data=two"], "unexpected argument one"),
@@ -100,9 +111,13 @@ def test_faces_of_photographs_are_cropped(
         (["check", "nowhere", "--crop=3"], "crop"),
     ],
 )
-def test_mistakes_are_named(arguments: list[str], message: str) -> None:
+def test_mistakes_are_named(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):
         run(*arguments)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_lists_the_sub_commands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,7 +57,7 @@ def test_a_table_goes_with_a_folder_and_only_with_it(folder):
 
 
 def test_celeb_a_gives_stored_pictures_with_their_attributes(monkeypatch):
-    monkeypatch.setattr(tfds_source, "_reachable", lambda url: True)
+    monkeypatch.setattr(tfds_source, "is_reachable", lambda url: True)
     with tfds.testing.mock_data(num_examples=12):
         collection = open_collection("tfds:celeb_a")
         pictures = list(collection.pictures)
