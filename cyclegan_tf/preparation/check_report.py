@@ -8,7 +8,7 @@ import numpy as np
 
 from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images import grid, read_image, resize, write_image
-from cyclegan_tf.preparation.check import Check, DomainContent
+from cyclegan_tf.preparation.findings import Check, DomainContent
 
 _PICTURES, _PAIRS = 8, 12
 _SIDE = 128
