@@ -63,6 +63,9 @@ setup(
             "tensorflow-serving-api>=2.15.1,<2.22",
             "grpcio>=1.60,<2",
             "requests>=2.31,<3",
+            # As for prepare.
+            "opencv-python-headless>=4.9,<5",
+            "animeface>=2,<3",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",
         ],

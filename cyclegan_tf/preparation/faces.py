@@ -73,6 +73,8 @@ def crop_faces(
         raise UserError(f"{source} holds no pictures")
     if output.resolve().is_relative_to(source.resolve()):
         raise UserError(f"the output {output} would mix with the pictures in {source}")
+    for partial in output.rglob(".*.partial"):  # Of a process that was killed.
+        partial.unlink(missing_ok=True)
     made_by = {"input": str(source.resolve()), **asdict(options.validate())}
     with closing(CropList(output, made_by)) as crops:
         done = [name for name in names if crops.is_done(name, source / name)]

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from cyclegan_tf import prepare, train
+from cyclegan_tf.data import tfds_source
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.preparation.fetch import known_archives
 
 
 def run(*arguments: str) -> int:
@@ -62,6 +64,18 @@ def test_a_collection_is_split_and_then_trained_on(
     assert train.main(["train", *dry]) == 0
     with pytest.raises(UserError, match="is there already"):
         run("split", str(picture_folders), *flags, f"--output={output}")
+
+
+def test_celeb_a_is_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tfds = pytest.importorskip("tensorflow_datasets")
+    monkeypatch.setattr(tfds_source, "is_reachable", lambda url: True)
+    flags = ["--attribute=Blond_Hair", "--where=Male=0,Eyeglasses=0", "--test_fraction=0.3"]
+    flags += [f"--output={tmp_path / 'x'}"]
+    with tfds.testing.mock_data(num_examples=100):
+        assert run("split", "tfds:celeb_a", *flags) == 0
+    counts = {path.name: len([*path.iterdir()]) for path in (tmp_path / "x").iterdir()}
+    assert {*counts} == {"trainA", "trainB", "testA", "testB"}
+    assert 4 <= sum(counts.values()) <= 50  # Of random attributes, a quarter holds both conditions.
 
 
 def test_faces_of_photographs_are_cropped(
@@ -124,3 +138,10 @@ def test_help_lists_the_sub_commands(capsys: pytest.CaptureFixture[str]) -> None
     assert run("--help") == 0
     out = capsys.readouterr().out
     assert all(f"{name} --help" in out for name in prepare.COMMANDS)
+
+
+def test_the_help_names_what_can_be_fetched(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run("fetch", "--help")
+    out = capsys.readouterr().out
+    assert ", ".join(sorted(known_archives())) in out
