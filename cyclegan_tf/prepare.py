@@ -45,6 +45,8 @@ def check(arguments: Sequence[str]) -> int:
     line.add("output", str, "", "Folder for report and sheets (default: DIR_check).")
     line.parse(arguments, "data")
     data, other = Path(line.required("data")), line["other"]
+    if line["crop_size"] < 1:
+        raise UserError(f"--crop_size={line['crop_size']}: expected at least 1")
 
     cli.import_tensorflow()
     from cyclegan_tf.preparation.check import check, default_output, domain_folders

@@ -65,30 +65,8 @@ def split_collection(
             raise UserError(
                 f"there is no attribute {name}; there are: {', '.join(collection.attributes)}"
             )
-    unreadable: list[str] = []
     with new_folder(output) as folder:
-
-        def keep(chosen: tuple[str, Described]) -> _Kept | str | None:
-            domain, picture = chosen
-            if not domain:
-                return None
-            try:
-                encoded = picture.read_bytes()
-                digest = pixel_digest(read_image(encoded))
-            except (UnreadableImageError, OSError) as error:
-                return f"{picture.name}: {error}"
-            target = folder / domain / picture.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(encoded)
-            return _Kept(domain, picture.name, digest)
-
-        kept: list[_Kept] = []
-        chosen = _choose(collection, options)
-        for outcome in in_order(keep, chosen, "splitting", collection.count or None, progress):
-            if isinstance(outcome, str):
-                unreadable.append(outcome)
-            elif outcome is not None:
-                kept.append(outcome)
+        kept, unreadable = _copy(collection, folder, options, progress)
         if len(unreadable) > MAX_LOST_FRACTION * (len(kept) + len(unreadable)):
             raise UserError(
                 f"too many pictures are unreadable, {len(unreadable)} of "
@@ -100,6 +78,36 @@ def split_collection(
             (folder / picture.domain / picture.name).unlink()
         counts = _divide(folder, [p for p in kept if p.digest not in both], options)
     return Split(counts, unreadable, [picture.name for picture in contradictory])
+
+
+def _copy(
+    collection: Collection, folder: Path, options: SplitOptions, progress: bool
+) -> tuple[list[_Kept], list[str]]:
+    """Copies the readable pictures to the folders A and B; says why others are left out."""
+
+    def keep(chosen: tuple[str, Described]) -> _Kept | str | None:
+        domain, picture = chosen
+        if not domain:
+            return None
+        try:
+            encoded = picture.read_bytes()
+            digest = pixel_digest(read_image(encoded))
+        except (UnreadableImageError, OSError) as error:
+            return f"{picture.name}: {error}"
+        target = folder / domain / picture.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(encoded)
+        return _Kept(domain, picture.name, digest)
+
+    kept: list[_Kept] = []
+    unreadable: list[str] = []
+    chosen = _choose(collection, options)
+    for outcome in in_order(keep, chosen, "splitting", collection.count or None, progress):
+        if isinstance(outcome, str):
+            unreadable.append(outcome)
+        elif outcome is not None:
+            kept.append(outcome)
+    return kept, unreadable
 
 
 def _choose(collection: Collection, options: SplitOptions) -> Iterator[tuple[str, Described]]:

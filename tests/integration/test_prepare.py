@@ -123,6 +123,7 @@ def test_an_archive_is_fetched(
         (["check", "one", "--data=two"], "unexpected argument one"),
         (["check", "nowhere"], "nowhere is no folder"),
         (["check", "nowhere", "--crop=3"], "crop"),
+        (["check", "nowhere", "--crop_size=0"], "--crop_size=0: expected at least 1"),
     ],
 )
 def test_mistakes_are_named(
