@@ -52,6 +52,8 @@ setup(
         ],
         "video": ["av>=14,<19"],
         "demo": ["gradio>=6.16,<7"],
+        # Version 5 of OpenCV is without cascades.
+        "prepare": ["opencv-python-headless>=4.9,<5", "animeface>=2,<3"],
         "torch": ["torch>=2.10,<3"],
         "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
         "dev": [
@@ -62,6 +64,9 @@ setup(
             "tensorflow-serving-api>=2.15.1,<2.22",
             "grpcio>=1.60,<2",
             "requests>=2.31,<3",
+            # As for prepare.
+            "opencv-python-headless>=4.9,<5",
+            "animeface>=2,<3",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",
         ],

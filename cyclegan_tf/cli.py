@@ -13,10 +13,19 @@ from absl import flags
 
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.preparation_options import FaceOptions, FetchOptions, SplitOptions
 from cyclegan_tf.style_options import BackboneOptions, StyleOptions
 from cyclegan_tf.translation_options import TranslationOptions
 
-_Options = TypeVar("_Options", BackboneOptions, StyleOptions, TranslationOptions)
+_Options = TypeVar(
+    "_Options",
+    BackboneOptions,
+    FaceOptions,
+    FetchOptions,
+    SplitOptions,
+    StyleOptions,
+    TranslationOptions,
+)
 _DEFINE: dict[type, Callable[..., Any]] = {
     bool: flags.DEFINE_boolean,
     int: flags.DEFINE_integer,
@@ -91,8 +100,12 @@ class CommandLine:
         names = {option.name for option in dataclasses.fields(defaults)} & {*self._values}
         return dataclasses.replace(defaults, **{name: self[name] for name in names}).validate()
 
-    def parse(self, arguments: Sequence[str]) -> None:
+    def parse(self, arguments: Sequence[str], first: str = "") -> None:
         """Reads the arguments, flag files included.
+
+        Args:
+            arguments: The program's name, then the flags.
+            first: Name of the flag that one argument without dashes stands for, if one may.
 
         Raises:
             UserError: If an argument is unknown or has the wrong type.
@@ -103,6 +116,8 @@ class CommandLine:
             raise SystemExit(0)
         try:
             rest = self._values(list(arguments))
+            if first and len(rest) == 2 and not self._values[first].present:
+                self._values(["", f"--{first}={rest.pop()}"])
         except flags.Error as error:
             raise UserError(" ".join(str(error).split())) from None
         except OSError as error:

@@ -166,7 +166,7 @@ def _check_downloads(builder: "tfds.core.DatasetBuilder") -> None:
         name = resource.get_dl_fname(url, expected.checksum)
         downloaded = [folder / name, folder / builder.name / name]  # Versions of TFDS differ.
         here = any(path.is_file() for path in (by_hand, *downloaded))
-        if not (here or _reachable(url)):
+        if not (here or is_reachable(url)):
             raise UserError(
                 f"no archive of {builder.info.full_name} is on this machine, and {url} cannot be "
                 f"reached; fetch that file elsewhere and store it as {by_hand}, or unpack it and "
@@ -182,7 +182,7 @@ def _urls(builder: "tfds.core.DatasetBuilder") -> list[str]:
     return [url for url in known if config in url] or list(known)
 
 
-def _reachable(url: str, timeout: float = 5.0) -> bool:
+def is_reachable(url: str, timeout: float = 5.0) -> bool:
     """Says whether a server answers, whatever it answers, within twice the timeout (seconds)."""
     import requests  # As TFDS, so that proxies and certificates are found as TFDS finds them.
 

@@ -209,7 +209,7 @@ def test_a_name_server_that_never_answers_is_not_waited_for(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     start = time.monotonic()
-    assert not tfds_source._reachable("https://data.invalid/x.zip", timeout=0.1)
+    assert not tfds_source.is_reachable("https://data.invalid/x.zip", timeout=0.1)
     assert time.monotonic() - start < 1
     gave_up.set()
 

@@ -1,0 +1,1 @@
+"""Making data sets: looking into them, splitting, cropping and fetching them."""

@@ -1,0 +1,116 @@
+"""Unpacking the pictures of an archive, and nothing else, wherever the archive comes from."""
+
+import shutil
+import stat
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.images import IMAGE_SUFFIXES
+
+# One of these is in every data set for this package, and a folder above them is not wanted.
+_SPLITS = ("trainA", "train")
+
+
+def unpack(
+    archive: Path | BinaryIO,
+    folder: Path,
+    *,
+    max_files: int,
+    max_bytes: int,
+    progress: bool = True,
+) -> int:
+    """Unpacks the pictures of a data set from a zip file; other files are left out.
+
+    Every entry is checked before the first is written. No entry gives more bytes than it says,
+    whatever it holds (Python's zipfile cuts it off there, and then finds it damaged), so bounding
+    what the archive says bounds what is written.
+
+    Args:
+        archive: The file; untrusted.
+        folder: Where trainA and so on will lie; has to be there and empty.
+        max_files: Most entries.
+        max_bytes: Most bytes after unpacking.
+        progress: Whether to show a bar.
+
+    Returns:
+        The number of pictures.
+
+    Raises:
+        UserError: If it is no such archive, is damaged, exceeds the bounds, or has an entry with
+            an absolute path, with `..`, that is a link or device, or twice the same.
+        OSError: If it cannot be written.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            wanted = _wanted(opened.infolist(), max_files, max_bytes)
+            with tqdm(total=len(wanted), desc="unpacking", delay=2, disable=not progress) as bar:
+                for entry, target in wanted:
+                    (folder / target).parent.mkdir(parents=True, exist_ok=True)
+                    with opened.open(entry) as source, (folder / target).open("xb") as file:
+                        shutil.copyfileobj(source, file)
+                    bar.update()
+            return len(wanted)
+    except UserError:
+        raise
+    # A password, a compression unknown here, and damage of all kinds.
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError) as error:
+        raise UserError(f"this is no zip file that can be unpacked: {error}") from error
+
+
+def _wanted(
+    entries: list[zipfile.ZipInfo], max_files: int, max_bytes: int
+) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    """Checks all entries, and chooses the pictures with the places that they get."""
+    if len(entries) > max_files:
+        raise UserError(
+            f"the archive has {len(entries)} entries, more than --max_files={max_files}"
+        )
+    if (claimed := sum(entry.file_size for entry in entries)) > max_bytes:
+        raise UserError(
+            f"the archive would be {claimed / 2**30:.2f} GiB unpacked, more than --max_gb="
+            f"{max_bytes / 2**30:g}"
+        )
+    paths = [_checked(entry) for entry in entries]
+    # File systems may take upper and lower case for the same.
+    name, times = next(iter(Counter(str(p).lower() for p in paths).most_common(1)), ("", 0))
+    if times > 1:
+        raise UserError(f"the archive has more than one entry {name}")
+    root = _root(paths)
+    return [
+        (entry, path.relative_to(root))
+        for entry, path in zip(entries, paths, strict=True)
+        if path.is_relative_to(root)
+        and path.suffix.lower() in IMAGE_SUFFIXES
+        and not entry.is_dir()
+        and not any(part.startswith(".") for part in path.parts)
+    ]
+
+
+def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
+    name, path = entry.filename, PurePosixPath(entry.filename)
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if "\\" in name or "\0" in name or ":" in name or path.is_absolute() or ".." in path.parts:
+        raise UserError(f"the archive is unsafe: {name!r} may lead outside of its folder")
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise UserError(f"the archive is unsafe: {name!r} is a link or a device")
+    return path
+
+
+def _root(paths: list[PurePosixPath]) -> PurePosixPath:
+    """Finds the folder that holds trainA or train, the outermost if there are several."""
+
+    def parents() -> Iterator[PurePosixPath]:
+        for path in paths:
+            yield from (parent.parent for parent in path.parents if parent.name in _SPLITS)
+
+    found = min(parents(), key=lambda parent: (len(parent.parts), str(parent)), default=None)
+    if found is None:
+        raise UserError("the archive holds no data set: there is no folder trainA or train in it")
+    return found

@@ -1,0 +1,174 @@
+"""Pictures with attributes: a folder with a table, or a data set of TFDS."""
+
+import csv
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cyclegan_tf.data.tfds_source import find_builder, image_features
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.images import find_images
+from cyclegan_tf.preparation_options import plain
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+
+@dataclass(frozen=True)
+class Described:
+    """A picture's file and what is said of it.
+
+    Attributes:
+        name: A relative path, with `/` between its parts.
+        read_bytes: Gives the file.
+        attributes: By name, as `plain` has them.
+    """
+
+    name: str
+    read_bytes: Callable[[], bytes]
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Pictures with attributes.
+
+    Attributes:
+        attributes: Their names.
+        count: How many pictures there are.
+        pictures: All of them, always in the same order.
+    """
+
+    attributes: list[str]
+    count: int
+    pictures: Iterator[Described]
+
+
+def open_table(folder: Path, table: Path) -> Collection:
+    """Opens a folder of pictures and a CSV file that says something of each.
+
+    Args:
+        folder: Where the pictures lie.
+        table: With a head line; the first column holds paths relative to the folder, the others
+            are attributes.
+
+    Raises:
+        UserError: If the table cannot be read, or names no file, one twice, or one that is not
+            a picture in the folder.
+    """
+    there = {*find_images(folder)[0]}
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            head, *rows = [row for row in csv.reader(file) if row]
+    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise UserError(f"{table} is no table of comma-separated values ({error})") from error
+    names = [row[0].strip() for row in rows]
+    if short := next((row for row in rows if len(row) != len(head)), None):
+        raise UserError(f"{table}: {short[0]} has {len(short)} columns, the head {len(head)}")
+    if missing := [name for name in names if name not in there]:
+        raise UserError(
+            f"{table}: {len(missing)} of {len(names)} pictures are not in {folder}, the first is "
+            f"{missing[0]}; the first column must hold paths relative to that folder"
+        )
+    if len({*names}) < len(names):
+        raise UserError(f"{table} has more than one line for a picture")
+    attributes = [name.strip() for name in head[1:]]
+
+    def pictures() -> Iterator[Described]:
+        for row in rows:
+            values = dict(zip(attributes, map(plain, row[1:]), strict=True))
+            name = row[0].strip()
+            yield Described(name, Path(folder, name).read_bytes, values)
+
+    return Collection(attributes, len(rows), pictures())
+
+
+def open_tfds(name: str) -> Collection:
+    """Opens a data set of TFDS, all its splits one after another.
+
+    Args:
+        name: As TFDS writes it: `NAME`, `NAME/CONFIG` or `NAME/CONFIG:VERSION`.
+
+    Returns:
+        Its pictures as they are stored; truth values, whole numbers and labels (by name) are
+        attributes, also those of a group of features, such as `attributes` of `celeb_a`.
+
+    Raises:
+        UserError: If it cannot be had, or its examples hold no or several pictures.
+    """
+    builder = find_builder(name)
+    features = image_features(builder)
+    if len(features) != 1:
+        raise UserError(
+            f"{builder.info.full_name} must have one picture an example; it has: "
+            f"{', '.join(features) or 'none'}"
+        )
+    return Collection(
+        sorted(_attributes(builder.info.features)),
+        builder.info.splits.total_num_examples,
+        _stored_pictures(builder, features[0]),
+    )
+
+
+def _attributes(features: Mapping[str, Any]) -> dict[str, tuple[tuple[str, ...], Any]]:
+    """Finds features that are one number each: their place in an example, and their kind."""
+    import tensorflow_datasets as tfds
+
+    found: dict[str, tuple[tuple[str, ...], Any]] = {}
+    for name, kind in features.items():
+        if isinstance(kind, tfds.features.FeaturesDict):
+            found |= {
+                inner: ((name, *place), leaf) for inner, (place, leaf) in _attributes(kind).items()
+            }
+        elif kind.shape == () and kind.np_dtype in (np.bool_, np.int64, np.int32, np.uint8):
+            found[name] = ((name,), kind)
+    return found
+
+
+def _stored_pictures(builder: "tfds.core.DatasetBuilder", feature: str) -> Iterator[Described]:
+    import tensorflow_datasets as tfds
+
+    places = _attributes(builder.info.features)
+    order = tfds.ReadConfig(interleave_cycle_length=1)
+    stored = builder.as_dataset(
+        split="all", decoders={feature: tfds.decode.SkipDecoding()}, read_config=order
+    )
+    for number, example in enumerate(tfds.as_numpy(stored)):
+        values = {}
+        for name, (place, kind) in places.items():
+            value: Any = example
+            for step in place:
+                value = value[step]
+            label = isinstance(kind, tfds.features.ClassLabel) and value >= 0
+            values[name] = plain(kind.int2str(int(value)) if label else value)
+        encoded = bytes(example[feature])
+        read_bytes = partial(bytes, encoded)  # Of this example, though the loop goes on.
+        yield Described(f"{number:06d}{_suffix(encoded)}", read_bytes, values)
+
+
+def _suffix(encoded: bytes) -> str:
+    return ".png" if encoded.startswith(b"\x89PNG") else ".jpg"
+
+
+def open_collection(data: str, table: str | os.PathLike[str] = "") -> Collection:
+    """Opens a folder with a table, or `tfds:NAME`.
+
+    Args:
+        data: The folder, or the data set.
+        table: The CSV file, for a folder.
+
+    Raises:
+        UserError: As for `open_table` and `open_tfds`, and if a table is missing or too much.
+    """
+    is_tfds = data.startswith("tfds:")
+    if is_tfds == bool(table):
+        raise UserError(
+            "a folder needs --attributes=FILE.csv, and a data set of TFDS has its own; received "
+            f"--data={data} --attributes={table}"
+        )
+    return open_tfds(data.removeprefix("tfds:")) if is_tfds else open_table(Path(data), Path(table))

@@ -1,0 +1,142 @@
+"""Makes data sets, and looks into them before training does.
+
+python -m cyclegan_tf.prepare check photos
+python -m cyclegan_tf.prepare split tfds:celeb_a --attribute=Blond_Hair --output=hair
+python -m cyclegan_tf.prepare faces illustrations --detector=anime --output=anime_faces
+python -m cyclegan_tf.prepare fetch horse2zebra --output=horse2zebra
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cyclegan_tf import cli
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.preparation_options import FaceOptions, FetchOptions, SplitOptions
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the sub-command that is named first.
+
+    Args:
+        arguments: The program's name, the sub-command's, then its flags.
+
+    Returns:
+        The sub-command's exit status.
+    """
+    name = arguments[1] if len(arguments) > 1 else ""
+    if name in ("--help", "-h"):
+        print("\n".join([(__doc__ or "").strip(), "", *map("{} --help".format, COMMANDS)]))
+        return 0
+    if name not in COMMANDS:
+        raise UserError(f"what is to be done? received {name!r}, expected {', '.join(COMMANDS)}")
+    return COMMANDS[name](arguments[1:])
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Looks into a data set; returns 1 if training on it would go wrong."""
+    line = cli.CommandLine(
+        "check DIR: what the domains of a data set hold. Exits with 1 if training would go wrong: "
+        "a domain empty, a quarter of it unreadable, or test pictures among those for training."
+    )
+    line.add("data", str, "", "A folder with trainA, trainB, ...; or one domain's pictures.")
+    line.add("other", str, "", "The other domain's folder, if the first is one of pictures.")
+    line.add("crop_size", int, 256, "Size of the crops that networks will see, in pixels.")
+    line.add("output", str, "", "Folder for report and sheets (default: DIR_check).")
+    line.parse(arguments, "data")
+    data, other = Path(line.required("data")), line["other"]
+    if line["crop_size"] < 1:
+        raise UserError(f"--crop_size={line['crop_size']}: expected at least 1")
+
+    cli.import_tensorflow()
+    from cyclegan_tf.preparation.check import check, default_output, domain_folders
+    from cyclegan_tf.preparation.check_report import table, write_report
+
+    folders = domain_folders(data, Path(other) if other else None)
+    found = check(folders, line["crop_size"])
+    written = write_report(Path(line["output"] or default_output(data)), found)
+    print(table(found), *("", *written), sep="\n")
+    return 1 if found.errors else 0
+
+
+def split(arguments: Sequence[str]) -> int:
+    """Divides a collection by an attribute."""
+    line = cli.CommandLine(
+        "split DIR: two domains, each for training and test, out of pictures with attributes."
+    )
+    line.add("data", str, "", "A folder of pictures, or tfds:NAME.")
+    line.add("attributes", str, "", "CSV file: paths in the folder, then attributes, with a head.")
+    line.add("output", str, "", "A new folder for trainA, trainB, testA and testB.")
+    line.add_options(SplitOptions(), "Split options")
+    line.parse(arguments, "data")
+    data, output = line.required("data"), Path(line.required("output"))
+    options = line.options(SplitOptions())
+
+    cli.import_tensorflow()
+    from cyclegan_tf.preparation.attributes import open_collection
+    from cyclegan_tf.preparation.split import split_collection
+
+    done = split_collection(open_collection(data, line["attributes"]), output, options)
+    for reason in done.unreadable:
+        print(f"skipped {reason}", file=sys.stderr)
+    if done.contradictory:
+        print(f"left out, being in A and in B: {', '.join(done.contradictory)}", file=sys.stderr)
+    print(f"{output}: {', '.join(f'{name} {count}' for name, count in done.counts.items())}")
+    return 0
+
+
+def faces(arguments: Sequence[str]) -> int:
+    """Crops faces; returns 1 if a picture could not be read."""
+    line = cli.CommandLine("faces DIR: square crops of the faces in pictures.")
+    line.add("data", str, "", "A folder of pictures.")
+    line.add("output", str, "", "Folder for the crops; goes on with one that was stopped.")
+    line.add_options(FaceOptions(), "Face options")
+    line.parse(arguments, "data")
+    data, output = Path(line.required("data")), Path(line.required("output"))
+    options = line.options(FaceOptions())
+
+    cli.import_tensorflow()
+    from cyclegan_tf.preparation.detectors import open_detector
+    from cyclegan_tf.preparation.faces import crop_faces
+
+    done = crop_faces(data, output, open_detector(options.detector), options)
+    for reason in done.failures.values():
+        print(f"skipped {reason}", file=sys.stderr)
+    print(
+        f"{output}: {done.counts['written']} faces of {done.pictures} pictures; left out: "
+        f"{done.counts['too small']} too small, {done.counts['repeated']} there already; "
+        f"{len(done.without)} pictures without a face, {len(done.failures)} unreadable, "
+        f"{done.skipped} done before"
+    )
+    return 1 if done.failures else 0
+
+
+def fetch(arguments: Sequence[str]) -> int:
+    """Unpacks a classic data set."""
+    line = cli.CommandLine(
+        "fetch NAME: a classic data set (apple2orange, cezanne2photo, cityscapes, facades, "
+        "horse2zebra, iphone2dslr_flower, maps, monet2photo, summer2winter_yosemite, "
+        "ukiyoe2photo, vangogh2photo), or any zip file with trainA and trainB."
+    )
+    line.add("output", str, "", "A new folder.")
+    line.add_options(FetchOptions(), "Fetch options")
+    line.parse(arguments, "name")
+    output, options = Path(line.required("output")), line.options(FetchOptions())
+
+    cli.import_tensorflow()
+    from cyclegan_tf.preparation.fetch import fetch
+
+    counts = fetch(output, options)
+    print(f"{output}: {', '.join(f'{name} {count}' for name, count in counts.items())}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "check": check,
+    "split": split,
+    "faces": faces,
+    "fetch": fetch,
+}
+
+if __name__ == "__main__":
+    cli.run(main)
