@@ -15,6 +15,8 @@ PNG_START, JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 # A file of many empty parts would keep a server busy; ordinary ones have up to a few thousand.
 _MOST_PARTS = 10_000
 _ORIENTATION_TAG, _SHORT = 0x0112, 3
+# Bytes of a value of each of TIFF's types, from 0 to 16, and none of any other.
+_TIFF_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 0)
 _UNKNOWN = -1
 
 
@@ -183,11 +185,17 @@ def _exif_orientation(exif: tf.Tensor) -> tf.Tensor:
     chosen = tags == _ORIENTATION_TAG
     found = tf.boolean_mask(values, chosen)
     clear = tf.reduce_all(tf.boolean_mask((kinds == _SHORT) & (counts == 1), chosen))
+    # Where a value lies beyond the end, Pillow gives up, perhaps before it comes to this tag.
+    sizes = counts * tf.gather(
+        tf.constant(_TIFF_SIZES, tf.int64), tf.minimum(kinds, len(_TIFF_SIZES) - 1)
+    )
+    ends = _digits(entries[:, 8:12], little) + sizes
+    complete = tf.reduce_all((sizes <= 4) | (ends <= tf.cast(tf.strings.length(exif), tf.int64)))
     value = tf.cast(tf.reduce_sum(found), tf.int32)
     # Other numbers are no rotation.
     value = tf.where((value >= 1) & (value <= 8), value, 1)
     value = tf.where(tf.size(found) == 0, 0, value)
-    return tf.where(known & clear & (tf.size(found) <= 1), value, _UNKNOWN)
+    return tf.where(known & clear & complete & (tf.size(found) <= 1), value, _UNKNOWN)
 
 
 def _xmp_orientation(xmp: tf.Tensor) -> tf.Tensor:
