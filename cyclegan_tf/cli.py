@@ -13,19 +13,9 @@ from absl import flags
 
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.preparation_options import FaceOptions, FetchOptions, SplitOptions
-from cyclegan_tf.style_options import BackboneOptions, StyleOptions
-from cyclegan_tf.translation_options import TranslationOptions
+from cyclegan_tf.options import Options, check_bounds
 
-_Options = TypeVar(
-    "_Options",
-    BackboneOptions,
-    FaceOptions,
-    FetchOptions,
-    SplitOptions,
-    StyleOptions,
-    TranslationOptions,
-)
+_Options = TypeVar("_Options", bound=Options)
 _DEFINE: dict[type, Callable[..., Any]] = {
     bool: flags.DEFINE_boolean,
     int: flags.DEFINE_integer,
@@ -45,6 +35,7 @@ class CommandLine:
         self._summary = summary
         self._values = flags.FlagValues()
         self._groups: dict[str, list[str]] = {}
+        self._bounds: dict[str, dict[str, float]] = {}
 
     def add(
         self,
@@ -54,6 +45,7 @@ class CommandLine:
         help_text: str,
         choices: Sequence[str] = (),
         group: str = "This command",
+        **bounds: float,
     ) -> None:
         """Defines a flag.
 
@@ -64,7 +56,9 @@ class CommandLine:
             help_text: One line, with the unit.
             choices: The values it may have, if they are few.
             group: The title it stands under in `--help`.
+            **bounds: `minimum`, `maximum` or `above`, as for `options.option`; checked by `parse`.
         """
+        self._bounds[name] = bounds
         if choices:
             flags.DEFINE_enum(name, default, list(choices), help_text, flag_values=self._values)
         else:
@@ -108,7 +102,7 @@ class CommandLine:
             first: Name of the flag that one argument without dashes stands for, if one may.
 
         Raises:
-            UserError: If an argument is unknown or has the wrong type.
+            UserError: If an argument is unknown, has the wrong type or lies outside its bounds.
             SystemExit: After printing the help, if that was asked for.
         """
         if {"--help", "-help", "--helpfull", "-h"}.intersection(arguments[1:]):
@@ -124,6 +118,8 @@ class CommandLine:
             raise UserError(f"cannot read the flag file {error.filename}") from None
         if len(rest) > 1:
             raise UserError(f"unexpected argument {rest[1]}; options start with --")
+        for name, bounds in self._bounds.items():
+            check_bounds(name, self[name], bounds)
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name].value

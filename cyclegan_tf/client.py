@@ -28,21 +28,16 @@ def main(arguments: Sequence[str]) -> int:
     line.add("direction", str, "a2b", "From which domain to which.", choices=("a2b", "b2a"))
     line.add("input", str, "", "A picture, or a folder of them.")
     line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
-    line.add("batch_size", int, 4, "Pictures in a request.")
-    line.add("timeout", float, 60.0, "Seconds for a request.")
+    line.add("batch_size", int, 4, "Pictures in a request.", minimum=1)
+    line.add("timeout", float, 60.0, "Seconds for a request.", above=0.0)
     line.add("retries", int, 4, "How often a request is repeated while no server answers, 0 to 4.")
     line.parse(arguments)
     server, model, source, output = map(line.required, ("server", "model", "input", "output"))
     host, _, port = server.rpartition(":")
     if not host or not port.isdecimal():
         raise UserError(f"--server={server}: expected HOST:PORT, such as 127.0.0.1:8501")
-    for name, good, expected in (
-        ("batch_size", line["batch_size"] >= 1, "at least 1"),
-        ("timeout", line["timeout"] > 0, "more than 0"),
-        ("retries", 0 <= line["retries"] <= 4, "0 to 4"),
-    ):
-        if not good:
-            raise UserError(f"--{name}={line[name]}: expected {expected}")
+    if not 0 <= line["retries"] <= 4:
+        raise UserError(f"--retries={line['retries']}: expected 0 to 4")
 
     cli.import_tensorflow()
     try:

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cyclegan_tf import cli
-from cyclegan_tf.errors import UserError
 from cyclegan_tf.style_options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
 
 # Enough for pictures that start from the content; jcjohnson's 1000 are for noise.
@@ -31,18 +30,16 @@ def main(arguments: Sequence[str]) -> int:
     line.add("workdir", str, "", "Folder of the run.")
     line.add("output", str, "", "Folder for what is written (default: WORKDIR/comparison).")
     line.add("direction", str, "a2b", "What is translated.", choices=("a2b", "b2a"))
-    line.add("pictures", int, 8, "Test pictures to compare.")
+    line.add("pictures", int, 8, "Test pictures to compare.", minimum=1)
     line.add("style", str, "", "One picture of the other domain (default: its first for training).")
-    line.add("domain_pictures", int, None, "How many stand for the whole domain (default: all).")
+    help_text = "How many stand for the whole domain (default: all)."
+    line.add("domain_pictures", int, None, help_text, minimum=1)
     line.add("init", str, "content", "Where painting starts.", choices=("content", "noise"))
     line.add_options(STYLE, "Style options", without=NOT_FOR_COMPARING)
     line.add_options(BackboneOptions(), "Backbone options")
     line.parse(arguments)
     workdir = Path(line.required("workdir"))
     options, network = line.options(STYLE), line.options(BackboneOptions())
-    for name in ("pictures", "domain_pictures"):
-        if line[name] is not None and line[name] < 1:
-            raise UserError(f"--{name}={line[name]}: expected at least 1")
 
     cli.import_tensorflow()
     from cyclegan_tf.evaluation.comparison_page import write_comparison

@@ -17,7 +17,6 @@ from cyclegan_tf.options import (
     ObjectiveConfig,
     OptimizerConfig,
     RunConfig,
-    check_all,
 )
 
 
@@ -59,7 +58,7 @@ class Config:
             UserError: If an option is outside its bounds, or two options contradict.
         """
         for group in dataclasses.fields(self):
-            check_all(getattr(self, group.name))
+            getattr(self, group.name).validate()
         self._check_model()
         unknown = [name for name in self.data.augmentations if name not in AUGMENTATIONS]
         if unknown:

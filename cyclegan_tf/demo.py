@@ -27,17 +27,16 @@ def main(arguments: Sequence[str]) -> int:
     line.add("workdir", str, "", "Folder of the run.")
     line.add("host", str, "127.0.0.1", "Address to listen on; others reach 0.0.0.0.")
     line.add("port", int, None, "Port (default: the first free one from 7860 on).")
-    line.add("max_megabytes", int, 16, "Largest file that can be uploaded.")
-    line.add("max_side", int, 1024, "Larger pictures are made smaller, to this longer side.")
-    line.add("examples", int, 12, "Test pictures to pick from, for each direction.")
+    line.add("max_megabytes", int, 16, "Largest file that can be uploaded.", minimum=1)
+    help_text = "Larger pictures are made smaller, to this longer side."
+    line.add("max_side", int, 1024, help_text, minimum=16)
+    help_text = "Test pictures to pick from, for each direction."
+    line.add("examples", int, 12, help_text, minimum=0)
     line.add_options(STYLE, "Style options", without=NOT_FOR_COMPARING)
     line.add_options(BackboneOptions(), "Backbone options")
     line.parse(arguments)
     workdir = line.required("workdir")
     options, network = line.options(STYLE), line.options(BackboneOptions())
-    for name, least in (("max_megabytes", 1), ("max_side", 16), ("examples", 0)):
-        if line[name] < least:
-            raise UserError(f"--{name}={line[name]}: expected at least {least}")
 
     cli.import_tensorflow()
     try:

@@ -7,8 +7,9 @@ metadata; `config.py` puts them together.
 import dataclasses
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from cyclegan_tf.errors import UserError
 
@@ -29,6 +30,28 @@ def option(default: Any, help_text: str, **bounds: Any) -> Any:
     return field(default=default, metadata={"help": help_text, **bounds})
 
 
+_Self = TypeVar("_Self", bound="Options")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every dataclass of options has."""
+
+    def validate(self: _Self) -> _Self:
+        """Checks every bound.
+
+        Returns:
+            The options themselves.
+
+        Raises:
+            UserError: If an option has another type, lies outside its bounds, or contradicts
+                another.
+        """
+        for option_field in dataclasses.fields(self):
+            check(option_field, getattr(self, option_field.name))
+        return self
+
+
 MODELS = ("cyclegan", "pix2pix", "autoencoder")
 EVAL_MODE = (
     "Translate with dropout off and running batch statistics; as published, dropout stays on and "
@@ -41,7 +64,7 @@ PREPROCESS = ("resize_and_crop", "resize", "crop", "scale_width", "scale_width_a
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(Options):
     """Where the pictures come from and how they become network inputs."""
 
     data: str = option(
@@ -76,7 +99,7 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Options):
     """The networks."""
 
     model: str = option(
@@ -166,7 +189,7 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class ObjectiveConfig:
+class ObjectiveConfig(Options):
     """What the networks are trained for."""
 
     gan_mode: str = option(
@@ -238,7 +261,7 @@ class ObjectiveConfig:
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
+class OptimizerConfig(Options):
     """How the weights move, and in which arithmetic."""
 
     learning_rate: float = option(2e-4, "Adam's learning rate.", above=0.0)
@@ -270,7 +293,7 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
-class RunConfig:
+class RunConfig(Options):
     """How far, how often and on what: may change when a run is continued."""
 
     max_steps: int | None = option(
@@ -323,30 +346,29 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-def check_all(options: Any) -> None:
-    """Holds every option of a dataclass against its bounds.
-
-    Raises:
-        UserError: If one has another type, or lies outside.
-    """
-    for option_field in dataclasses.fields(options):
-        check(option_field, getattr(options, option_field.name))
-
-
 def check(option_field: dataclasses.Field[Any], value: Any) -> None:
-    """Holds one option against its bounds.
+    """Holds one option against its type and its bounds.
 
     Raises:
         UserError: If the value has another type, or lies outside.
     """
-    bounds = option_field.metadata
     kinds = get_args(option_field.type) or (option_field.type,)
     # JSON has no type of its own for whole numbers that stand for others.
     if not isinstance(value, kinds) and not (float in kinds and isinstance(value, int)):
         expected = " or ".join("nothing" if k is type(None) else k.__name__ for k in kinds)
-    elif value is None:
+        raise UserError(f"--{option_field.name}={value}: expected {expected}")
+    check_bounds(option_field.name, value, option_field.metadata)
+
+
+def check_bounds(name: str, value: Any, bounds: Mapping[str, Any]) -> None:
+    """Holds a value against bounds, as `option` takes them; None, for what is derived, has none.
+
+    Raises:
+        UserError: If it lies outside.
+    """
+    if value is None:
         return
-    elif isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         expected = "a finite number"
     elif "choices" in bounds and value not in bounds["choices"]:
         expected = "one of " + ", ".join(bounds["choices"])
@@ -360,4 +382,4 @@ def check(option_field: dataclasses.Field[Any], value: Any) -> None:
         expected = f"at most {bounds['maximum']}"
     else:
         return
-    raise UserError(f"--{option_field.name}={value}: expected {expected}")
+    raise UserError(f"--{name}={value}: expected {expected}")

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.options import check_all, option
+from cyclegan_tf.options import Options, option
 
 
 @dataclass(frozen=True)
-class SplitOptions:
+class SplitOptions(Options):
     """How one collection becomes two domains."""
 
     attribute: str = option("", "What tells the domains apart: a column, or a feature of TFDS.")
@@ -36,15 +36,7 @@ class SplitOptions:
         return {name.strip(): plain(value) for name, value in pairs}
 
     def validate(self) -> "SplitOptions":
-        """Checks every bound.
-
-        Returns:
-            The options themselves.
-
-        Raises:
-            UserError: If an option is missing or outside its bounds.
-        """
-        check_all(self)
+        super().validate()
         if not self.attribute:
             raise UserError("--attribute is needed: what tells the domains apart")
         if len({plain(value) for value in self.values.split(",")}) != 2 or (
@@ -55,7 +47,7 @@ class SplitOptions:
 
 
 @dataclass(frozen=True)
-class FaceOptions:
+class FaceOptions(Options):
     """How faces are found and cropped."""
 
     detector: str = option(
@@ -77,21 +69,9 @@ class FaceOptions:
         choices=("near", "same", "keep"),
     )
 
-    def validate(self) -> "FaceOptions":
-        """Checks every bound.
-
-        Returns:
-            The options themselves.
-
-        Raises:
-            UserError: If an option is outside its bounds.
-        """
-        check_all(self)
-        return self
-
 
 @dataclass(frozen=True)
-class FetchOptions:
+class FetchOptions(Options):
     """Which archive is unpacked, and how far it may go."""
 
     name: str = option("", "A data set's name, such as horse2zebra; its checksum is known.")
@@ -104,15 +84,7 @@ class FetchOptions:
     max_gb: float = option(20.0, "Most that it may hold unpacked, in GiB.", above=0.0)
 
     def validate(self) -> "FetchOptions":
-        """Checks every bound.
-
-        Returns:
-            The options themselves.
-
-        Raises:
-            UserError: If an option is outside its bounds, or there is nothing to fetch.
-        """
-        check_all(self)
+        super().validate()
         if not (self.name or self.archive or self.url):
             raise UserError("what is to be fetched? give a name, --archive=FILE or --url=URL")
         if self.archive and self.url:

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.options import check_all, option
+from cyclegan_tf.options import Options, option
 
 # What has no meaning where pictures keep their size and there is one style.
 NOT_FOR_COMPARING = ("image_size", "style_scale", "style_blend")
 
 
 @dataclass(frozen=True)
-class BackboneOptions:
+class BackboneOptions(Options):
     """The network whose features are compared."""
 
     backbone: str = option("vgg19", "Network.", choices=("vgg16", "vgg19"))
@@ -19,21 +19,9 @@ class BackboneOptions:
     )
     pooling: str = option("max", "Pooling.", choices=("max", "average"))
 
-    def validate(self) -> "BackboneOptions":
-        """Checks every bound.
-
-        Returns:
-            The options themselves.
-
-        Raises:
-            UserError: If an option is outside its bounds.
-        """
-        check_all(self)
-        return self
-
 
 @dataclass(frozen=True)
-class StyleOptions:
+class StyleOptions(Options):
     """What a picture is painted towards, and how. Defaults are those of jcjohnson/neural-style."""
 
     image_size: int | None = option(
@@ -73,15 +61,7 @@ class StyleOptions:
     seed: int = option(0, "Seed of the noise, and of random filters.", minimum=0, maximum=2**32 - 1)
 
     def validate(self) -> "StyleOptions":
-        """Checks every bound.
-
-        Returns:
-            The options themselves.
-
-        Raises:
-            UserError: If an option is outside its bounds, or two contradict.
-        """
-        check_all(self)
+        super().validate()
         if self.iterations < self.scales:
             raise UserError(
                 f"--iterations={self.iterations}: expected at least {self.scales}, one for each "

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.options import check_all, option
+from cyclegan_tf.options import Options, option
 
 
 @dataclass(frozen=True)
-class TranslationOptions:
+class TranslationOptions(Options):
     """How files are translated and written."""
 
     output_format: str = option(
@@ -39,15 +39,7 @@ class TranslationOptions:
     )
 
     def validate(self) -> "TranslationOptions":
-        """Checks every bound.
-
-        Returns:
-            The options themselves.
-
-        Raises:
-            UserError: If an option is outside its bounds, or two contradict.
-        """
-        check_all(self)
+        super().validate()
         if self.bit_depth not in (8, 16):
             raise UserError(f"--bit_depth={self.bit_depth}: expected 8 or 16")
         if self.bit_depth == 16 and self.output_format != "png":

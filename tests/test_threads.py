@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cyclegan_tf.translation.pipeline import in_order
+from cyclegan_tf.threads import in_order
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ took, how near it comes to the truth where there is one, what it keeps of the co
 much it looks like the other domain.
 """
 
-import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +24,6 @@ from cyclegan_tf.neural_style.objective import to_pixels
 INPUT, TRUTH = "input", "truth"
 # Its mean over positions stands for a picture where sets of pictures are compared.
 KID_LAYER = "relu5_1"
-_log = logging.getLogger(__name__)
 
 Method = Callable[[np.ndarray], np.ndarray]
 
@@ -151,7 +149,7 @@ class Yardstick:
             )
 
         self._features = features
-        grams, rows = [], []
+        rows = []
         sums: dict[str, tf.Tensor] = dict.fromkeys(style_layers, 0.0)
         for target in targets:
             _, grams, row = features(to_pixels(target))

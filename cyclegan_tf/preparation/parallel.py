@@ -1,13 +1,13 @@
 """Many pictures at once, in order, with progress, and never more than a few in memory."""
 
-import itertools
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from tqdm import tqdm
+
+from cyclegan_tf import threads
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -35,19 +35,14 @@ def in_order(
     Yields:
         The results, in the items' order.
     """
-    bar = tqdm(total=total, desc=title, delay=2, disable=not progress)
-    pool = ThreadPoolExecutor(os.cpu_count())
-    begun: deque[Future[_Result]] = deque()
-    source = iter(items)
-    room = _WAITING * (os.cpu_count() or 1)
+    cores = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(cores)
     try:
-        with bar:
-            while True:
-                fresh = itertools.islice(source, room - len(begun))
-                begun.extend(pool.submit(work, item) for item in fresh)
-                if not begun:
-                    return
-                yield begun.popleft().result()
+        with tqdm(total=total, desc=title, delay=2, disable=not progress) as bar:
+            # As many may be begun as there is room for, before the first result is asked for.
+            room = _WAITING * cores - 1
+            for result in threads.in_order(pool, work, items, lambda _: 1, room, ahead=True):
+                yield result
                 bar.update()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from cyclegan_tf.compat import network_state
-from cyclegan_tf.images import read_image, to_float, to_uint8
+from cyclegan_tf.images import encode_png, read_image, to_float, to_uint8
 from cyclegan_tf.models.autoencoders import LabelMap
 from cyclegan_tf.serving.decoding import Status
 from cyclegan_tf.serving.signatures import (
@@ -124,7 +124,7 @@ def check_outputs(
 ) -> Check:
     """Whether both signatures give what translating files gives, to a level of 255."""
     expected = [*map(translator(generator), pictures)]
-    answers = ask(signatures[direction], [png(picture) for picture in pictures])
+    answers = ask(signatures[direction], [encode_png(picture) for picture in pictures])
     encoded = [read_image(data, generator.output_shape[-1]) for data, _ in answers if data]
     as_floats = signatures[f"{direction}_float"]
     images = [to_float(picture[np.newaxis]) for picture in pictures]
@@ -161,7 +161,7 @@ def _share_of_other_labels(found: np.ndarray, expected: np.ndarray) -> float:
 
 def check_neighbours(signature: Any, direction: str, pictures: Sequence[np.ndarray]) -> Check:
     """Whether pictures are answered as if a bad one between them were not there."""
-    good = [png(picture) for picture in pictures]
+    good = [encode_png(picture) for picture in pictures]
     bad = {"junk": b"junk", "cut off": good[0][: len(good[0]) // 2], "empty": b""}
     alone = ask(signature, good)
     mixed = ask(signature, [*good[:1], *bad.values(), *good[1:]])
@@ -176,8 +176,3 @@ def ask(signature: Any, files: Sequence[bytes]) -> list[tuple[bytes, int]]:
     """Runs files through a signature; returns for each what was generated, and its status."""
     answer = signature(**{IMAGE_BYTES: tf.constant(list(files))})
     return list(zip(answer[GENERATED_BYTES].numpy(), answer[STATUS].numpy().tolist(), strict=True))
-
-
-def png(picture: np.ndarray) -> bytes:
-    """Encodes a picture, uint8 `(height, width, channels)`."""
-    return tf.io.encode_png(picture).numpy()

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from cyclegan_tf.images import encode_png
 from cyclegan_tf.models.autoencoders import LabelMap
 from cyclegan_tf.models.layers import size_multiple
-from cyclegan_tf.serving.checks import Check, png
+from cyclegan_tf.serving.checks import Check
 from cyclegan_tf.serving.decoding import Status
 
 
@@ -115,7 +116,7 @@ def _limits(generators: Mapping[str, keras.Model], max_pixels: int, origin: Orig
 def _request(name: str, generators: Mapping[str, keras.Model]) -> str:
     direction, generator = next(iter(generators.items()))
     black = np.zeros((1, 1, generator.input_shape[-1]), np.uint8)
-    pixel = base64.b64encode(png(black)).decode()
+    pixel = base64.b64encode(encode_png(black)).decode()
     body = json.dumps({"signature_name": direction, "instances": [{"image_bytes": {"b64": pixel}}]})
     return (
         f"```\ncurl -s http://127.0.0.1:8501/v1/models/{name}:predict -d '{body}'\n```\n\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 import filelock
 
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.files import write_atomically
 
 
 @contextlib.contextmanager
@@ -62,9 +63,7 @@ def versions(base: Path) -> list[int]:
 def write_if_missing(path: Path, text: str) -> None:
     """Writes a file, whole or not at all, unless there is one, which may have been edited."""
     if not path.exists():
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(text)
-        partial.replace(path)
+        write_atomically(path, text)
 
 
 def _bring_to_disk(folder: Path, below: bool = True) -> None:

@@ -11,6 +11,7 @@ from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images import UnreadableImageError, encode_png, find_images, read_image
 from cyclegan_tf.serving.client import Answer, Client
 from cyclegan_tf.serving.decoding import Status
+from cyclegan_tf.translation.tasks import check_output, check_targets
 
 _log = logging.getLogger(__name__)
 
@@ -47,11 +48,11 @@ def translate_remotely(
     if names is None:
         names, ignored = find_images(source)
         _log.info("%s: %d pictures, %d other files ignored", source, len(names), ignored)
-        if output.resolve().is_relative_to(source.resolve()):
-            raise UserError(f"the output {output} would mix with the pictures in {source}")
     if not names:
         raise UserError(f"{source} holds no pictures")
-    _check_targets(names, source, output)
+    targets = {name: Path(name).with_suffix(".png") for name in names}
+    check_targets(targets)
+    check_output(source, output, targets.values())
     failures: dict[str, str] = {}
     with tqdm(total=len(names), desc="translating", unit="image", disable=not progress) as bar:
         for start in range(0, len(names), batch_size):
@@ -61,7 +62,7 @@ def translate_remotely(
                 if isinstance(answer, str):
                     failures[name] = answer
                 else:
-                    write_atomically(output / Path(name).with_suffix(".png"), answer.picture)
+                    write_atomically(output / targets[name], answer.picture)
             bar.update(len(batch))
     return failures
 
@@ -69,13 +70,12 @@ def translate_remotely(
 def _answers(client: Client, files: Sequence[Path], direction: str) -> list[Answer | str]:
     """Asks for each file: an answer that is good, or why there is none."""
     contents: list[bytes] = []
-    answers: list[Answer | str] = []
     for file in files:
         try:
             contents.append(file.read_bytes())
         except OSError as error:
             raise UserError(f"cannot read {file}: {error.strerror}") from error
-    answers = list(client.translate(contents, direction))
+    answers: list[Answer | str] = list(client.translate(contents, direction))
     for number, (file, answer) in enumerate(zip(files, answers, strict=True)):
         if isinstance(answer, Answer) and answer.status == Status.UNSUPPORTED:
             answers[number] = _again_as_png(client, file, direction)
@@ -101,14 +101,3 @@ def _meaning(status: int) -> str:
         return Status(status).meaning
     except ValueError:
         return f"the server's status is {status}"
-
-
-def _check_targets(names: Sequence[str], source: Path, output: Path) -> None:
-    owners: dict[Path, str] = {}
-    for name in names:
-        target = Path(name).with_suffix(".png")
-        if target in owners:
-            raise UserError(f"{owners[target]} and {name} would both be written as {target}")
-        if (output / target).resolve() == source.resolve():
-            raise UserError(f"{output / target} would replace the picture to translate")
-        owners[target] = name

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import find_images, read_image, to_float
-from cyclegan_tf.serving.checks import Check, check, png
+from cyclegan_tf.images import encode_png, find_images, read_image, to_float
+from cyclegan_tf.serving.checks import Check, check
 from cyclegan_tf.serving.configuration import model_name, write_configuration
 from cyclegan_tf.serving.model_card import Origin, model_card
 from cyclegan_tf.serving.portable import write_portable
@@ -139,6 +139,6 @@ def _requests(
     requests = []
     for direction, (picture, *_) in pictures.items():
         image = to_float(picture[np.newaxis]).numpy()
-        requests.append((direction, {IMAGE_BYTES: np.array([png(picture)], object)}))
+        requests.append((direction, {IMAGE_BYTES: np.array([encode_png(picture)], object)}))
         requests.append((f"{direction}_float", {IMAGE: image}))
     return requests

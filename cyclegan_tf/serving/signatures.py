@@ -9,7 +9,7 @@ from cyclegan_tf.compat import network_state
 from cyclegan_tf.images import to_float, to_uint8
 from cyclegan_tf.models.layers import size_multiple
 from cyclegan_tf.serving.decoding import Status, decode
-from cyclegan_tf.translation.network import mirrored
+from cyclegan_tf.translation.network import of_any_size
 
 # TF Serving encodes outputs as base64 in JSON if their name ends in `_bytes`.
 IMAGE_BYTES, GENERATED_BYTES, STATUS = "image_bytes", "generated_image_bytes", "status"
@@ -82,16 +82,7 @@ def _floats(generator: keras.Model, max_pixels: int) -> tf.types.experimental.Co
 
 
 def _any_size(generator: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Wraps a generator so that it takes any size, as `translation.translator` does."""
-    multiple = size_multiple(generator)
-
-    def translate(images: tf.Tensor) -> tf.Tensor:
-        height, width = tf.unstack(tf.shape(images)[1:3])
-        rows, columns = mirrored(height, multiple), mirrored(width, multiple)
-        padded = tf.gather(tf.gather(images, rows, axis=1), columns, axis=2)
-        return generator(padded, training=False)[:, :height, :width]
-
-    return translate
+    return of_any_size(lambda x: generator(x, training=False), size_multiple(generator))
 
 
 def _not_empty(batch: tf.Tensor) -> tf.Operation:

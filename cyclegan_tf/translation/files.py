@@ -63,7 +63,7 @@ def translate_files(
     count = len(tasks) + len(failures)
     _log.info("%s: %d pictures and clips, %d other files ignored", source, count, ignored)
     for folder in [output, *([sheets] if sheets else [])]:
-        check_output(source, folder, tasks)
+        check_output(source, folder, [task.target for task in tasks])
     if sheets and sheets.resolve() == output.resolve():
         raise UserError(f"sheets and translations need folders of their own, not both {output}")
     root = source.parent if source.is_file() else source

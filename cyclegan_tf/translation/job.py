@@ -15,11 +15,11 @@ from tqdm import tqdm
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.image_headers import Header
 from cyclegan_tf.images import UnreadableImageError, grid, read_image, write_image
+from cyclegan_tf.threads import in_order
 from cyclegan_tf.translation.clips import convert_clip, count_frames
 from cyclegan_tf.translation.flicker import Flicker, smoother
 from cyclegan_tf.translation.manifest import Manifest
 from cyclegan_tf.translation.pictures import PictureTranslator
-from cyclegan_tf.translation.pipeline import in_order
 from cyclegan_tf.translation.tasks import Task, in_batches
 from cyclegan_tf.translation_options import TranslationOptions
 

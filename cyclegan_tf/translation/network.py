@@ -43,18 +43,14 @@ def batch_translator(generator: keras.Model, bit_depth: int = 8) -> Translate:
         A function from uint8 `(batch, height, width, channels)` to uint8, or uint16, of the
         same size.
     """
-    multiple = size_multiple(generator)
-    translate = frozen(generator)
+    translate = of_any_size(frozen(generator), size_multiple(generator))
     levels = levels_of(bit_depth)
 
     @tf.function(input_signature=[tf.TensorSpec(generator.input_shape, tf.uint8)])
-    def padded_and_cropped(images: tf.Tensor) -> tf.Tensor:
-        height, width = tf.unstack(tf.shape(images)[1:3])
-        rows, columns = mirrored(height, multiple), mirrored(width, multiple)
-        padded = tf.gather(tf.gather(to_float(images), rows, axis=1), columns, axis=2)
-        return levels(translate(padded))[:, :height, :width]
+    def translated(images: tf.Tensor) -> tf.Tensor:
+        return levels(translate(to_float(images)))
 
-    return lambda images: padded_and_cropped(images).numpy()
+    return lambda images: translated(images).numpy()
 
 
 def levels_of(bit_depth: int) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -75,6 +71,25 @@ def frozen(generator: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     function = tf.function(lambda image: generator(image, training=False), input_signature=[spec])
     constant = convert_variables_to_constants_v2(function.get_concrete_function())
     return lambda image: constant(image)[0]
+
+
+def of_any_size(
+    translate: Callable[[tf.Tensor], tf.Tensor], multiple: int
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Wraps a network so that it takes pictures of any size, padded and cropped back.
+
+    Args:
+        translate: From `(batch, height, width, channels)` to the same height and width.
+        multiple: What it needs them to be divisible by.
+    """
+
+    def padded_and_cropped(images: tf.Tensor) -> tf.Tensor:
+        height, width = tf.unstack(tf.shape(images)[1:3])
+        rows, columns = mirrored(height, multiple), mirrored(width, multiple)
+        padded = tf.gather(tf.gather(images, rows, axis=1), columns, axis=2)
+        return translate(padded)[:, :height, :width]
+
+    return padded_and_cropped
 
 
 def mirrored(side: tf.Tensor, multiple: int) -> tf.Tensor:

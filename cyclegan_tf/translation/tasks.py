@@ -1,6 +1,6 @@
 """What there is to translate: files, where each translation goes, and what goes together."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,19 +77,24 @@ def find_tasks(source: Path, output_format: str) -> tuple[list[Task], dict[str, 
     with ThreadPoolExecutor() as pool:
         found = dict(zip(names, pool.map(look, names), strict=True))
     tasks = [task for task in found.values() if isinstance(task, Task)]
-    _check_targets(tasks)
+    check_targets({task.name: task.target for task in tasks})
     failures = {n: str(e) for n, e in found.items() if isinstance(e, UnreadableImageError)}
     return tasks, failures, ignored
 
 
-def check_output(source: Path, output: Path, tasks: Iterable[Task]) -> None:
+def check_output(source: Path, output: Path, targets: Iterable[Path]) -> None:
     """Checks that translations would not be taken for, or replace, what is translated.
+
+    Args:
+        source: A file or a folder.
+        output: A folder.
+        targets: Where translations go, relative to it.
 
     Raises:
         UserError: If they would.
     """
     inside = output.resolve().is_relative_to(source.resolve())
-    if inside or any((output / task.target).resolve() == source.resolve() for task in tasks):
+    if inside or any((output / target).resolve() == source.resolve() for target in targets):
         raise UserError(f"the output {output} would mix with the pictures to translate in {source}")
 
 
@@ -114,12 +119,19 @@ def in_batches(tasks: Iterable[Task], batch_size: Callable[[int], int]) -> list[
     ]
 
 
-def _check_targets(tasks: Iterable[Task]) -> None:
+def check_targets(targets: Mapping[str, Path]) -> None:
+    """Checks that every file's translation has a place of its own.
+
+    Args:
+        targets: Where it goes, by the file's name.
+
+    Raises:
+        UserError: If two would get one name.
+    """
     owners: dict[Path, str] = {}
-    for task in tasks:
-        if task.target in owners:
+    for name, target in targets.items():
+        if target in owners:
             raise UserError(
-                f"{owners[task.target]} and {task.name} would both be written as {task.target}; "
-                "rename one"
+                f"{owners[target]} and {name} would both be written as {target}; rename one"
             )
-        owners[task.target] = task.name
+        owners[target] = name

@@ -5,10 +5,11 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.compat import network_state
+from cyclegan_tf.images import encode_png as png
 from cyclegan_tf.images import read_image, to_float
 from cyclegan_tf.models.autoencoders import label_maps, segnet
 from cyclegan_tf.models.generators import generator
-from cyclegan_tf.serving.checks import ask, png
+from cyclegan_tf.serving.checks import ask
 from cyclegan_tf.serving.decoding import Status
 from cyclegan_tf.serving.signatures import Translator
 from cyclegan_tf.translation.network import translator
