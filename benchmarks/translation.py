@@ -9,13 +9,11 @@ the fastest counts. Every side is a process of its own; they take turns, and med
 rounds are compared. Starting, and a first round in which graphs are built, do not count.
 """
 
+import itertools
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -25,6 +23,7 @@ from typing import Any
 import numpy as np
 from absl import app, flags
 from PIL import Image
+from turns import Worker, serve, take_turns, write
 
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, after one that does not count.")
 _THREADS = flags.DEFINE_integer("threads", 2, "CPU threads of each side's network.")
@@ -34,7 +33,7 @@ _SIDE = flags.DEFINE_string("side", "", "Used by the benchmark itself: run as th
 _CASE = flags.DEFINE_string("case", "", "Used by the benchmark itself: the case of the side.")
 _FOLDER = flags.DEFINE_string("folder", "", "Used by the benchmark itself: where files lie.")
 
-OURS = "ours"
+OURS, TASK = "ours", "translate"
 SIDES = (OURS, "contiguous 1", "contiguous 8", "channels_last 1", "channels_last 8")
 
 Translate = Callable[[Path], None]
@@ -59,7 +58,7 @@ CASES = {
 
 def main(_: list[str]) -> None:
     if _SIDE.value:
-        serve(_SIDE.value, CASES[_CASE.value], Path(_FOLDER.value))
+        serve_side(_SIDE.value, CASES[_CASE.value], Path(_FOLDER.value))
         return
     rows = []
     for name in _CASES.value:
@@ -67,23 +66,21 @@ def main(_: list[str]) -> None:
             rows.append(measure(name, CASES[name], Path(folder)))
         print(json.dumps(rows[-1]), flush=True)
     if _OUTPUT.value:
-        path = Path(_OUTPUT.value, "translation.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(rows, indent=2) + "\n")
+        write(rows, _OUTPUT.value, __file__)
 
 
 def measure(name: str, case: Case, folder: Path) -> dict[str, Any]:
     """Lets the sides take turns on a case, and compares their medians."""
     draw(case, folder / "in")
-    workers = {side: start(side, name, folder) for side in SIDES}
-    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
-    for number in range(_ROUNDS.value + 1):
-        for side, worker in workers.items():
-            took = ask(worker, folder / f"{side} {number}")
-            if number:
-                seconds[side].append(took)
+    workers = {
+        side: Worker(__file__, _THREADS.value, side=side, case=name, folder=str(folder))
+        for side in SIDES
+    }
+    seconds = {
+        side: times[TASK] for side, times in take_turns(workers, [TASK], _ROUNDS.value).items()
+    }
     for worker in workers.values():
-        worker.communicate()
+        worker.finish()
     median = {side: statistics.median(times) for side, times in seconds.items()}
     best = min(SIDES[1:], key=lambda side: median[side])
     return {
@@ -108,40 +105,15 @@ def draw(case: Case, folder: Path) -> None:
         Image.fromarray(noisy).save(folder / f"{number:04}.png")
 
 
-def start(side: str, case: str, folder: Path) -> subprocess.Popen[str]:
-    """Starts a side's process."""
-    return subprocess.Popen(
-        [
-            *(sys.executable, __file__, f"--side={side}", f"--case={case}"),
-            *(f"--folder={folder}", f"--threads={_THREADS.value}"),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": str(_THREADS.value), "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-
-
-def ask(worker: subprocess.Popen[str], output: Path) -> float:
-    """Lets a side translate the folder, and returns the seconds that it took."""
-    if worker.stdin is None or worker.stdout is None:
-        raise RuntimeError("the worker has no pipes")
-    worker.stdin.write(f"{output}\n")
-    worker.stdin.flush()
-    return float(worker.stdout.readline())
-
-
-def serve(side: str, case: Case, folder: Path) -> None:
-    """Translates the folder to each place that standard input names."""
+def serve_side(side: str, case: Case, folder: Path) -> None:
+    """Translates the folder, each time to a new place, whenever that is asked for."""
     if side == OURS:
         translate = ours(case, folder / "in")
     else:
         layout, batch = side.split()
         translate = pytorch(case, folder / "in", layout, int(batch))
-    for line in sys.stdin:
-        begin = time.perf_counter()
-        translate(Path(line.strip()))
-        print(time.perf_counter() - begin, flush=True)
+    places = (folder / f"{side} {number}" for number in itertools.count())
+    serve({TASK: lambda: translate(next(places))}, {TASK: 1}, dict)
 
 
 def ours(case: Case, source: Path) -> Translate:

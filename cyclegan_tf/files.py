@@ -1,9 +1,14 @@
-"""Writing files whole or not at all."""
+"""Files and folders that appear whole or not at all, and who may write them."""
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+import filelock
+
+from cyclegan_tf.errors import UserError
 
 
 @contextlib.contextmanager
@@ -38,3 +43,67 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
     """
     with replacing(Path(path)) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Lets a folder appear whole or not at all, and brought to the disk before it does.
+
+    Args:
+        path: Where to; may lie there already if it is empty.
+
+    Yields:
+        Where to fill it: beside its place, under a hidden name that ends in `.partial`. It is
+        renamed if the block ends well, and removed if not; what a killed process left is removed
+        by the next one.
+
+    Raises:
+        UserError: If something lies there already, or another process is making it.
+    """
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise UserError(f"{path} is there already; remove it, or give another place")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.absolute().with_name(f".{path.name}.partial")
+    lock = partial.with_suffix(".lock")
+    with only_process(lock, f"another process is making {path}"):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        try:
+            yield partial
+            for written in [*partial.rglob("*"), partial]:
+                _bring_to_disk(written)
+            partial.replace(path)
+            _bring_to_disk(path.parent)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def only_process(lock: Path, refusal: str) -> Iterator[None]:
+    """Keeps other processes out of a block.
+
+    Args:
+        lock: A file that stands for it; what holds it ends with the process, however that ends.
+        refusal: What is said where another process is inside.
+
+    Raises:
+        UserError: With `refusal`.
+    """
+    held = filelock.FileLock(lock)
+    try:
+        held.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise UserError(refusal) from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _bring_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -52,7 +52,8 @@ class Options:
         return self
 
 
-MODELS = ("cyclegan", "pix2pix", "autoencoder")
+# By what the flag takes, as people call them.
+MODELS = {"cyclegan": "CycleGAN", "pix2pix": "pix2pix", "autoencoder": "autoencoder"}
 EVAL_MODE = (
     "Translate with dropout off and running batch statistics; as published, dropout stays on and "
     "batch norm takes each picture's own."
@@ -106,7 +107,7 @@ class ModelConfig(Options):
         "cyclegan",
         "cyclegan for two unpaired domains; pix2pix for pairs; autoencoder for the step before "
         "adversarial training. Each has defaults of its own, see docs/fidelity.md.",
-        choices=MODELS,
+        choices=tuple(MODELS),
     )
     generator: str = option(
         "resnet_9",

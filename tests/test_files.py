@@ -1,10 +1,11 @@
-"""Files appear whole or not at all."""
+"""Files and folders appear whole or not at all."""
 
 from pathlib import Path
 
 import pytest
 
-from cyclegan_tf.files import write_atomically
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.files import new_folder, write_atomically
 
 
 def test_text_and_bytes_are_written_and_replaced(tmp_path: Path) -> None:
@@ -30,3 +31,41 @@ def test_what_lay_there_stays_when_it_fails(
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_appears_at_the_end_and_nothing_else(tmp_path):
+    with new_folder(tmp_path / "deep/new") as partial:
+        (partial / "file").write_text("x")
+        assert not (tmp_path / "deep/new").exists()
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["new"]
+    assert (tmp_path / "deep/new/file").read_text() == "x"
+
+
+def test_after_an_error_nothing_is_left(tmp_path):
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "new") as partial:
+        (partial / "file").write_text("x")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    (tmp_path / ".new.partial").mkdir()
+    (tmp_path / ".new.partial/old").write_text("x")
+    (tmp_path / "new").mkdir()
+    with new_folder(tmp_path / "new") as partial:
+        assert list(partial.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_what_is_there_stays(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path, tmp_path / "file"):
+        with pytest.raises(UserError, match="is there already"), new_folder(path):
+            pass
+    assert (tmp_path / "file").read_text() == "x"
+
+
+def test_two_do_not_make_one_folder(tmp_path):
+    with new_folder(tmp_path / "new"):
+        with pytest.raises(UserError, match="another process"), new_folder(tmp_path / "new"):
+            pass

@@ -94,9 +94,9 @@ def compare(
     pictures = {INPUT: list(inputs[shown]), **{name: found[shown] for name, found in made.items()}}
     if truths is not None:
         pictures[TRUTH] = list(truths[shown])
-    yardstick = Yardstick(backbone, targets, content_layers, style_layers)
+    yardstick = Yardstick(backbone, pictures[INPUT], targets, content_layers, style_layers)
     figures = {
-        name: yardstick.measure(found, pictures[INPUT]) | _errors(name, found, pictures)
+        name: yardstick.measure(found) | _errors(name, found, pictures)
         for name, found in pictures.items()
     }
     for name in methods:
@@ -122,6 +122,7 @@ class Yardstick:
 
     Args:
         backbone: Computes features.
+        inputs: What pictures are made of, uint8 `(height, width, 3)`.
         targets: Pictures of the other domain, uint8 `(height, width, 3)`; at least one.
         content_layers: See `measure`.
         style_layers: See `measure`.
@@ -130,6 +131,7 @@ class Yardstick:
     def __init__(
         self,
         backbone: Backbone,
+        inputs: Iterable[np.ndarray],
         targets: Iterable[np.ndarray],
         content_layers: Sequence[str],
         style_layers: Sequence[str],
@@ -149,6 +151,7 @@ class Yardstick:
             )
 
         self._features = features
+        self._contents = [features(to_pixels(picture))[0] for picture in inputs]
         rows = []
         sums: dict[str, tf.Tensor] = dict.fromkeys(style_layers, 0.0)
         for target in targets:
@@ -160,12 +163,11 @@ class Yardstick:
         self._scale = np.sqrt(np.mean(np.square(rows, dtype=np.float64)))
         self._rows = np.array(rows) / self._scale
 
-    def measure(self, pictures: Sequence[np.ndarray], inputs: Sequence[np.ndarray]) -> Figures:
-        """Measures what was made of inputs.
+    def measure(self, pictures: Sequence[np.ndarray]) -> Figures:
+        """Measures what was made of the inputs.
 
         Args:
-            pictures: uint8 `(height, width, 3)` each.
-            inputs: What they were made of, of the same sizes.
+            pictures: uint8 `(height, width, 3)`, one for each input and of its size.
 
         Returns:
             Means over the pictures: `content_distance`, the squared distance of features to those
@@ -176,9 +178,8 @@ class Yardstick:
             the root of the targets' mean square.
         """
         contents, styles, rows = [], [], []
-        for picture, original in zip(pictures, inputs, strict=True):
+        for picture, expected in zip(pictures, self._contents, strict=True):
             content, grams, row = self._features(to_pixels(picture))
-            expected, _, _ = self._features(to_pixels(original))
             contents.append(_relative_distance(content, expected))
             styles.append(_relative_distance(grams, self._grams))
             rows.append(row.numpy())

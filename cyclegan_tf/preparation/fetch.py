@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from cyclegan_tf.data.tfds_source import is_reachable
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.files import new_folder
 from cyclegan_tf.images import find_images
 from cyclegan_tf.preparation.archives import unpack
-from cyclegan_tf.preparation.folders import new_folder
 from cyclegan_tf.preparation_options import FetchOptions
 
 _CHUNK = 2**20

@@ -1,15 +1,11 @@
 """Versions that appear whole or not at all, where a server is watching."""
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import filelock
-
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.files import write_atomically
+from cyclegan_tf.files import new_folder, only_process, write_atomically
 
 
 @contextlib.contextmanager
@@ -17,8 +13,7 @@ def new_version(base: Path, version: int | None = None) -> Iterator[tuple[int, P
     """Gives a folder to write a version into, and publishes it as `base/VERSION` at the end.
 
     Servers take every folder whose name is a number, and the largest is served. So the version
-    is written under a name that is none, brought to the disk, and renamed. If the block
-    fails, nothing is published; what a killed process left behind is removed by the next one.
+    is written under a name that is none (see `new_folder`) and then renamed.
 
     Args:
         base: The model's folder, made if needed.
@@ -31,28 +26,12 @@ def new_version(base: Path, version: int | None = None) -> Iterator[tuple[int, P
         UserError: If the version exists, or another process is writing one.
     """
     base.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(base / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise UserError(f"another process is exporting to {base}") from error
-    try:
-        for abandoned in base.glob(".tmp-*"):
-            shutil.rmtree(abandoned)
+    with only_process(base / ".lock", f"another process is exporting to {base}"):
         version = max(versions(base), default=0) + 1 if version is None else version
-        target, temporary = base / str(version), base / f".tmp-{version}"
         if version in versions(base):
-            raise UserError(f"{target} exists; leave --version out to take the next one")
-        temporary.mkdir()
-        try:
-            yield version, temporary
-            _bring_to_disk(temporary)
-            os.rename(temporary, target)
-            _bring_to_disk(base, below=False)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    finally:
-        lock.release()
+            raise UserError(f"{base / str(version)} exists; leave --version out for the next one")
+        with new_folder(base / str(version)) as folder:
+            yield version, folder
 
 
 def versions(base: Path) -> list[int]:
@@ -64,12 +43,3 @@ def write_if_missing(path: Path, text: str) -> None:
     """Writes a file, whole or not at all, unless there is one, which may have been edited."""
     if not path.exists():
         write_atomically(path, text)
-
-
-def _bring_to_disk(folder: Path, below: bool = True) -> None:
-    for path in [*(folder.rglob("*") if below else ()), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -18,6 +18,7 @@ from cyclegan_tf.images import as_rgb, to_uint8
 from cyclegan_tf.neural_style.features import Backbone
 from cyclegan_tf.neural_style.objective import gram_matrices
 from cyclegan_tf.neural_style.transfer import stylize
+from cyclegan_tf.options import MODELS
 from cyclegan_tf.style_options import NOT_FOR_COMPARING, StyleOptions
 from cyclegan_tf.training import assembly
 from cyclegan_tf.training.assembly import Data
@@ -27,7 +28,6 @@ from cyclegan_tf.training.observers import read_clock
 from cyclegan_tf.training.workdir import Workdir
 from cyclegan_tf.translation.network import translator
 
-TITLES = {"cyclegan": "CycleGAN", "pix2pix": "pix2pix", "autoencoder": "autoencoder"}
 ONE, DOMAIN = "neural style, one picture", "neural style, whole domain"
 
 
@@ -80,7 +80,7 @@ def compare_with_neural_style(
     found = compare(
         shown,
         {
-            TITLES[config.model.model]: translate,
+            MODELS[config.model.model]: translate,
             ONE: lambda picture: stylize(picture, [one], backbone, options, init=init),
             DOMAIN: lambda picture: stylize(
                 picture, [], backbone, options, init=init, style_targets=average
@@ -97,7 +97,7 @@ def compare_with_neural_style(
         training=clock["seconds"],
         training_device=clock["device"],
         preparation=preparation,
-        translating=found.figures[TITLES[config.model.model]]["seconds"],
+        translating=found.figures[MODELS[config.model.model]]["seconds"],
         painting=found.figures[DOMAIN]["seconds"],
         device=device_name(),
     )

@@ -14,6 +14,7 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import as_rgb, to_uint8
 from cyclegan_tf.neural_style.transfer import stylize
 from cyclegan_tf.neural_style.weights import load_backbone
+from cyclegan_tf.options import MODELS
 from cyclegan_tf.style_options import StyleOptions
 from cyclegan_tf.training import assembly
 from cyclegan_tf.training.assembly import Data
@@ -72,9 +73,8 @@ def load(
             as_rgb(picture), [as_rgb(style)], backbone(), options, init="content"
         )
 
-    kind = {"cyclegan": "CycleGAN", "pix2pix": "pix2pix"}.get(config.model.model, "Autoencoder")
     return Demonstration(
-        f"{kind}: {config.data.data or Path(workdir).name}",
+        f"{MODELS[config.model.model]}: {config.data.data or Path(workdir).name}",
         {direction: translator(generator) for direction, generator in generators.items()},
         {direction: pictures for direction, pictures in shown.items() if direction in generators},
         {direction: painter(direction) for direction in generators if direction[::-1] in shown},

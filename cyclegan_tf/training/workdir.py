@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
-
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.files import write_atomically
+from cyclegan_tf.files import only_process, write_atomically
 
 
 @dataclass(frozen=True)
@@ -67,15 +65,10 @@ class Workdir:
         Raises:
             UserError: If another process trains here, or the folder cannot be written.
         """
-        lock = filelock.FileLock(self.root / "lock")
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise UserError(f"another process is training in {self.root}") from error
+            (self.root / "lock").touch()
         except OSError as error:
             raise UserError(f"cannot write to --workdir={self.root}: {error}") from error
-        try:
+        with only_process(self.root / "lock", f"another process is training in {self.root}"):
             yield
-        finally:
-            lock.release()

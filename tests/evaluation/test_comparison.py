@@ -71,8 +71,9 @@ def test_what_is_made_is_measured_when_it_is_stopped(backbone):
 def test_pictures_of_the_domain_are_near_to_it(backbone):
     flat = [np.full((16, 16, 3), level, np.uint8) for level in (60, 120, 180, 240)]
     noisy = pictures(4, size=(16, 16))
-    yardstick = Yardstick(backbone, noisy, **LAYERS)
-    own, other = (yardstick.measure(found, found) for found in (noisy, flat))
+    own, other = (
+        Yardstick(backbone, found, noisy, **LAYERS).measure(found) for found in (noisy, flat)
+    )
     assert own["gram_distance"] < 0.1 * other["gram_distance"]
     assert own["kid"] < 2 * own["kid_standard_error"] < other["kid"]
     assert own["content_distance"] == other["content_distance"] == 0.0
@@ -80,7 +81,7 @@ def test_pictures_of_the_domain_are_near_to_it(backbone):
 
 def test_one_picture_is_its_domains_average(backbone):
     (picture,) = pictures(1)
-    figures = Yardstick(backbone, [picture], **LAYERS).measure([picture], [picture])
+    figures = Yardstick(backbone, [picture], [picture], **LAYERS).measure([picture])
     assert figures == pytest.approx({"content_distance": 0.0, "gram_distance": 0.0})
 
 

@@ -47,15 +47,15 @@ def test_a_killed_export_publishes_nothing_and_the_next_one_does(run: Path, tmp_
     base = tmp_path / "served/tiny"
     process = start(f"--workdir={run}", f"--output={base}")
     deadline = time.monotonic() + 240
-    while not (base / ".tmp-1/saved_model.pb").exists() and time.monotonic() < deadline:
+    while not (base / ".1.partial/saved_model.pb").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    assert (base / ".tmp-1").exists() and published(base) == []
+    assert (base / ".1.partial").exists() and published(base) == []
     process = start(f"--workdir={run}", f"--output={base}")
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
-    assert published(base) == ["1"] and not (base / ".tmp-1").exists()
+    assert published(base) == ["1"] and not (base / ".1.partial").exists()
     assert "a2b gives what translate gives" in out and str(base / "1") in out
     card = (base / "1/model_card.md").read_text()
     assert "changed-pixel error" in card and "resnet_1" in card

@@ -75,7 +75,7 @@ def test_a_killed_process_leaves_no_version_and_the_next_one_cleans_up(tmp_path)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "written\n"
         os.kill(process.pid, signal.SIGKILL)
-    assert visible(tmp_path) == [".tmp-1"]
+    assert visible(tmp_path) == [".1.lock", ".1.partial"]
     assert publish(tmp_path) == 1
     assert visible(tmp_path) == ["1"]
 
