@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cyclegan_tf.evaluation.axes import Axis, ticks
+
 # More points than this cannot be told apart, and take space.
 MOST_POINTS = 300
 # The part of a run over which a smoothed curve is a mean.
 WINDOW = 1 / 30
-# Curves that fall by more than this are straight lines along an axis unless it is logarithmic.
-LARGE_RANGE = 20
-# Of the raw values this part is shown at least; a few spikes would flatten all the rest.
-SHOWN = 0.98
 
 WEIGHTED = "weighted loss"
 
@@ -203,7 +201,7 @@ def _plot(
 ) -> Plot:
     smoothed = {name: running_mean(x, window(len(steps))) for name, x in metrics.items()}
     parts = np.array_split(np.arange(len(steps)), min(len(steps), MOST_POINTS))
-    axis = _Axis.of(list(metrics.values()), list(smoothed.values()), undecided)
+    axis = Axis.of(list(metrics.values()), list(smoothed.values()), undecided)
     last_step = max(int(steps[-1]), 1)
     middles = [int(steps[part[len(part) // 2]]) for part in parts]
     places = [1000 * step / last_step for step in middles]
@@ -227,7 +225,7 @@ def _curve(
     smoothed: np.ndarray,
     parts: Sequence[np.ndarray],
     places: Sequence[float],
-    axis: "_Axis",
+    axis: Axis,
 ) -> Curve:
     rows = [(_mean(smoothed[p]), *_extremes(values[p])) for p in parts]
     # Through both extremes of what was put together, a curve looks as if all of it were drawn.
@@ -255,7 +253,7 @@ def _extremes(values: np.ndarray) -> tuple[float | None, float | None]:
     return (float(known.min()), float(known.max())) if known.size else (None, None)
 
 
-def _path(points: Sequence[tuple[float, float | None]], axis: "_Axis") -> str:
+def _path(points: Sequence[tuple[float, float | None]], axis: Axis) -> str:
     """Draws lines through points, from the upper left corner as SVG has it, broken at gaps."""
     path, move = [], "M"
     for x, y in points:
@@ -265,57 +263,3 @@ def _path(points: Sequence[tuple[float, float | None]], axis: "_Axis") -> str:
             path.append(f"{move}{x:.0f} {1000 - axis.place(y):.0f}")
             move = "L"
     return "".join(path)
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """A vertical axis from `low` to `high`."""
-
-    low: float
-    high: float
-    logarithmic: bool
-
-    @classmethod
-    def of(
-        cls, raw: Sequence[np.ndarray], smoothed: Sequence[np.ndarray], marked: float | None
-    ) -> "_Axis":
-        values, means = np.concatenate(raw), np.concatenate(smoothed)
-        margin = (1 - SHOWN) / 2
-        low, high = np.nanquantile(values, [margin, 1 - margin])
-        others = [] if marked is None else [marked]
-        low, high = min(low, np.nanmin(means), *others), max(high, np.nanmax(means), *others)
-        if np.nanmin(values) > 0 and low > 0 and np.nanmax(means) > LARGE_RANGE * np.nanmin(means):
-            return cls(float(low), float(high), True)
-        low = min(low, 0.0)
-        high = high if high > low else low + 1.0
-        room = 0.04 * (high - low)
-        return cls(float(low - room if low < 0 else 0.0), float(high + room), False)
-
-    def place(self, value: float) -> float:
-        """Returns where a value lies; no further out than a line that leaves the plot needs."""
-        low, high = self.low, self.high
-        if self.logarithmic:
-            low, high, value = math.log(low), math.log(high), math.log(value)
-        return min(max(1000 * (value - low) / (high - low), -1000.0), 2000.0)
-
-    def ticks(self) -> list[float]:
-        """Returns the values to be labelled."""
-        if not self.logarithmic:
-            return ticks(self.low, self.high)
-        exponents = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        for digits in ((1, 2, 5), (1, 3), (1,)):
-            found = [digit * 10.0**e for e in exponents for digit in digits]
-            found = [value for value in found if self.low <= value <= self.high]
-            if len(found) <= 6:
-                break
-        return found
-
-
-def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Returns round numbers between two, evenly spaced by 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / most
-    power = 10.0 ** math.floor(math.log10(rough))
-    # What a float's last digit lacks must not leave the end out.
-    step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough * (1 - 1e-9))
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [number * step for number in range(first, last + 1)]

@@ -30,15 +30,19 @@ def report_run(workdir: str | Path, output: str | Path | None = None) -> Path:
         The page's path.
 
     Raises:
-        UserError: If there is no run.
-        OSError: If the page cannot be written.
+        UserError: If there is no run, or the page cannot be written.
     """
     files = Workdir(Path(workdir))
     config = files.stored_config()
     if config is None:
         raise UserError(f"--workdir={workdir} holds no run: there is no config.json")
     page = files.report if output is None else Path(output)
-    write_report(page, gather(files, config))
+    try:
+        write_report(page, gather(files, config))
+    except OSError as error:
+        raise UserError(
+            f"cannot write the report to {page}: {error}; --output=FILE takes another place"
+        ) from error
     return page
 
 
@@ -53,7 +57,7 @@ def report_if_possible(workdir: str | Path) -> Path | None:
     except Exception as error:
         reason = " ".join(str(error).split()) or repr(error)
         _log.warning(
-            "the report could not be written, the run is complete without it: %s. To try again: %s",
+            "no report, but the run itself is kept: %s. To try again: %s",
             *(reason, _command("report", workdir)),
         )
         return None
@@ -74,6 +78,8 @@ def gather(files: Workdir, config: Config) -> Report:
     stop = description.get("stop_step")
     figures = read_json(files.evaluation)
     unfinished = stop is not None and step < stop
+    # Runs of former versions do not say where they end, but are evaluated there.
+    goes_on = figures is None if stop is None else unfinished
     changed, others = _options(config)
     return Report(
         name=files.root.resolve().name,
@@ -89,7 +95,7 @@ def gather(files: Workdir, config: Config) -> Report:
         gallery=files.gallery if files.gallery.is_file() else None,
         figures=figures,
         final=not unfinished,
-        commands=_commands(files, config, changed, goes_on=unfinished or figures is None),
+        commands=_commands(files, config, changed, goes_on),
     )
 
 
@@ -112,8 +118,9 @@ def _lead(config: Config) -> str:
         }[config.objective.task],
     }[model.model]
     crops = data.preprocess.endswith("crop")
-    size = "" if data.preprocess == "none" else f" at {data.crop_size if crops else data.load_size}"
-    return f"{whole}; trained on {source}{size and f'{size} px'}."
+    side = data.crop_size if crops else data.load_size
+    size = "" if data.preprocess == "none" else f" at {side} px"
+    return f"{whole}; trained on {source}{size}."
 
 
 def _state(step: int, stop: int | None, checkpoint: int | None) -> list[str]:
@@ -137,8 +144,9 @@ def _facts(
 ) -> list[Fact]:
     data, model, optimizer = config.data, config.model, config.optimizer
     stop = description.get("stop_step")
-    epochs = f"{optimizer.epochs} + {optimizer.decay_epochs} epochs"
-    facts = [Fact("steps", f"{step:,}", f"of {stop:,}" if stop and stop != step else epochs)]
+    cut = stop and (stop != step or config.run.max_steps)
+    end = f"of {stop:,}" if cut else f"{optimizer.epochs} + {optimizer.decay_epochs} epochs"
+    facts = [Fact("steps", f"{step:,}", end)]
     if clock:
         rate = f"{duration(clock['seconds'] / clock['step'])} a step, " if clock["step"] else ""
         facts.append(Fact("time", duration(clock["seconds"]), f"{rate}{clock['device']}"))
@@ -157,7 +165,7 @@ def _facts(
     for direction, found in figures.items():
         if (ratio := changed_ratio(found)) is not None:
             title = f"error left, {direction.replace('2', ' → ')}"
-            facts.append(Fact(title, f"{ratio:.3f}", "of what has to change; 0 is perfect"))
+            facts.append(Fact(title, f"{ratio:.3f}", "where it has to change; 1 is doing nothing"))
         elif "labels" in found:
             share = f"{found['labels']['pixel_accuracy']:.1%}"
             facts.append(Fact("pixels right", share, "of all test pictures"))
@@ -199,7 +207,7 @@ def _commands(
     files: Workdir, config: Config, changed: list[Option], goes_on: bool
 ) -> list[Command]:
     root = files.root
-    first = [Command("Train on to the end.", _command("train", root))] if goes_on else []
+    first = [Command("Train it to its end.", _command("train", root))] if goes_on else []
     other = " (or b2a, the other way)" if config.model.model == "cyclegan" else ""
     pictures = ("--direction=a2b", "--input=pictures", "--output=translated")
     again = [f"--{option.name}={option.value}" for option in changed]

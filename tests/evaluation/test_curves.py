@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from cyclegan_tf.evaluation.curves import MOST_POINTS, plots, running_mean, ticks, window
+from cyclegan_tf.evaluation.axes import ticks
+from cyclegan_tf.evaluation.curves import MOST_POINTS, plots, running_mean, window
 
 
 def points(path):

@@ -72,7 +72,7 @@ def test_a_finished_run_is_shown_with_what_is_known_of_it(tmp_path: Path) -> Non
     assert shown["discriminator"] == ("patch", "8 filters, 910 parameters")
     assert shown["error left, a → b"][0] == "0.125"
     assert "<h1>mine</h1>" in text and "trained on a/b at 256 px" in text
-    assert "Not at its end" not in text and "Train on" not in text
+    assert "Not at its end" not in text and "Train it" not in text
     assert text.count("data-step=") == 4
 
 
@@ -202,6 +202,7 @@ def test_a_page_that_cannot_be_written_is_a_line_in_the_log(
     monkeypatch.setattr(Path, "write_bytes", full)
     assert report_if_possible(tmp_path) is None
     (record,) = caplog.records
+    assert f"cannot write the report to {files.report}: " in record.getMessage()
     assert "No space left" in record.getMessage()
     assert f"python -m cyclegan_tf.report --workdir={tmp_path}" in record.getMessage()
     assert files.report.read_text() == "before"
