@@ -209,7 +209,7 @@ def test_what_reports_say_of_a_run_is_written_down(picture_folders: Path, tmp_pa
     found = json.loads(run.workdir.description.read_text())
     assert found["training_pictures"] == {"a": 6, "b": 9}
     assert found["test_pictures"] == {"a": 3, "b": 3}
-    assert (found["steps_per_epoch"], found["stop_step"]) == (5, 1)
+    assert (found["steps_per_epoch"], found["stop_step"]) == (4, 1)
     sizes = {name: network.count_params() for name, network in run.model.networks.items()}
     assert found["parameters"] == sizes and len(sizes) == 4 and min(sizes.values()) > 0
 
