@@ -21,7 +21,7 @@ setup(
     license="MIT",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["cyclegan_tf", "cyclegan_tf.*"]),
-    package_data={"cyclegan_tf.evaluation": ["templates/*.html"]},
+    package_data={"cyclegan_tf.evaluation": ["templates/*"]},
     install_requires=[
         f"tensorflow{TENSORFLOW}",
         "tensorboard>=2.15,<2.22",

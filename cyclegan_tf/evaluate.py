@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     workdir = line.required("workdir")
 
     cli.import_tensorflow()
-    from cyclegan_tf.evaluation.evaluate import table
+    from cyclegan_tf.evaluation.figures import table
     from cyclegan_tf.training import experiment
     from cyclegan_tf.training.workdir import Workdir
 

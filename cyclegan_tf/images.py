@@ -12,14 +12,17 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from .errors import UserError
 from .files import write_atomically
+
+# Imported where it computes: to read and write pictures, nobody has to wait for it.
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 # What those suffixes may hold. Pillow would also try formats that start other programs (EPS).
@@ -181,6 +184,13 @@ def encode_png(image: np.ndarray) -> bytes:
     return encoded.getvalue()
 
 
+def encode_jpeg(image: np.ndarray, quality: int = 85) -> bytes:
+    """Encodes a picture, uint8 in [0, 255], shape `(height, width, 1 or 3)`, with some loss."""
+    encoded = BytesIO()
+    to_pillow(image).save(encoded, "JPEG", quality=quality)
+    return encoded.getvalue()
+
+
 def as_rgb(image: np.ndarray) -> np.ndarray:
     """Makes a picture of 1 to 4 channels one of three; what is transparent is laid over white.
 
@@ -210,19 +220,25 @@ def resize(image: np.ndarray, longer: int) -> np.ndarray:
     return np.asarray(resized).reshape(*size[::-1], channels)
 
 
-def to_float(images: tf.Tensor) -> tf.Tensor:
+def to_float(images: "tf.Tensor") -> "tf.Tensor":
     """Maps uint8 [0, 255] to float32 [-1, 1], any shape."""
+    import tensorflow as tf
+
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
-def to_uint8(images: tf.Tensor) -> tf.Tensor:
+def to_uint8(images: "tf.Tensor") -> "tf.Tensor":
     """Maps float [-1, 1] to uint8 [0, 255], rounded and clipped, any shape."""
+    import tensorflow as tf
+
     levels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
     return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
 
 
-def to_uint16(images: tf.Tensor) -> tf.Tensor:
+def to_uint16(images: "tf.Tensor") -> "tf.Tensor":
     """Maps float [-1, 1] to uint16 [0, 65535], rounded and clipped, any shape."""
+    import tensorflow as tf
+
     levels = tf.round((tf.cast(images, tf.float32) + 1.0) * (127.5 * 257))
     return tf.cast(tf.clip_by_value(levels, 0.0, 65535.0), tf.uint16)
 
@@ -342,6 +358,8 @@ def _mode(channels: int) -> str:
 
 def _deep_png(image: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
     """Encodes uint16 as PNG, which Pillow does not for colours."""
+    import tensorflow as tf
+
     encoded = tf.io.encode_png(image).numpy()
     # What describes a picture stands between the signature (8 bytes), the header (25) and pixels.
     head = 8 + 25

@@ -32,10 +32,11 @@ def main(arguments: Sequence[str]) -> int:
 
     # Mistakes have been answered by now, without waiting for TensorFlow.
     cli.import_tensorflow()
-    from cyclegan_tf.evaluation.evaluate import table
+    from cyclegan_tf.evaluation.figures import table
     from cyclegan_tf.training.description import describe
     from cyclegan_tf.training.experiment import Experiment
     from cyclegan_tf.training.loop import Interrupted
+    from cyclegan_tf.training.run_report import report_if_possible
 
     experiment = Experiment(config, workdir.root)
     print(describe(experiment))
@@ -45,8 +46,12 @@ def main(arguments: Sequence[str]) -> int:
         experiment.train()
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)
+        if page := report_if_possible(workdir.root):
+            print(f"report: {page}")
         return interruption.exit_status
     evaluation = experiment.evaluate()
+    if page := report_if_possible(workdir.root):
+        print(f"report:      {page}")
     print(f"checkpoints: {workdir.checkpoints}\nsamples:     {workdir.samples}")
     print(f"curves:      {workdir.metrics}, tensorboard --logdir={workdir.logs}")
     if evaluation is not None:

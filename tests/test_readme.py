@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import compare, convert, evaluate, export, stylize, train, translate
+from cyclegan_tf import compare, convert, evaluate, export, report, stylize, train, translate
 from cyclegan_tf.images import write_image
 
 ROOT = Path(__file__).parent.parent
@@ -18,6 +18,7 @@ COMMANDS = {
     "train": train.main,
     "translate": translate.main,
     "evaluate": evaluate.main,
+    "report": report.main,
     "export": export.main,
     "stylize": stylize.main,
     "compare": compare.main,
@@ -43,11 +44,12 @@ def test_commands_run_in_their_order(
         write_image(tmp_path / name, np.zeros((32, 40, 3), np.uint8))
     lines = [(name, flags) for name, flags in LINES if name != "convert"]
     assert [name for name, _ in lines] == [
-        *("train", "translate", "evaluate", "export", "stylize", "stylize", "compare")
+        *("train", "translate", "evaluate", "report", "export", "stylize", "stylize", "compare")
     ]
     for name, flags in lines:
         assert COMMANDS[name]([name, *flags.split(), *TINY.get(name, [])]) == 0
     assert len(list((tmp_path / "translated").glob("*.png"))) == 3
+    assert (tmp_path / "runs/mine/report.html").exists()
     assert (tmp_path / "served/mine/1/saved_model.pb").exists()
     assert (tmp_path / "painted.png").exists() and (tmp_path / "texture.png").exists()
     assert (tmp_path / "runs/mine/comparison/comparison.html").exists()

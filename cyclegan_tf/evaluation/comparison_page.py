@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cyclegan_tf.evaluation.comparison import INPUT, TRUTH, Comparison, Costs
-from cyclegan_tf.evaluation.page import write_page
+from cyclegan_tf.evaluation.page import duration, write_page
 from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images import grid, write_image
 
@@ -71,10 +71,10 @@ class Contest:
         if costs.training is None:
             return ["What training cost is not known: the run was made before that was recorded."]
         sentences = [
-            f"Training took {_duration(costs.training)} ({costs.training_device}); then a picture "
-            f"takes {_duration(costs.translating)} ({costs.device}).",
-            f"Painting needs no training: {_duration(costs.preparation)} for the domain's average, "
-            f"then {_duration(costs.painting)} a picture.",
+            f"Training took {duration(costs.training)} ({costs.training_device}); then a picture "
+            f"takes {duration(costs.translating)} ({costs.device}).",
+            f"Painting needs no training: {duration(costs.preparation)} for the domain's average, "
+            f"then {duration(costs.painting)} a picture.",
         ]
         if costs.break_even is None:
             return [*sentences, "Training does not pay off in time: painting is not slower."]
@@ -140,11 +140,3 @@ def _cell(figures: Mapping[str, float], kind: str, digits: int) -> str:
         return ""
     error = figures.get(f"{kind}_standard_error")
     return f"{figures[kind]:.{digits}f}" + (f" ± {error:.{digits}f}" if error is not None else "")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return f"{1000 * seconds:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""The evaluation of a run on its test split: figures, a table and a gallery."""
+"""The evaluation of a run on its test split: figures and a gallery."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from cyclegan_tf.evaluation.labels import coloured, label_figures
-from cyclegan_tf.evaluation.truth import Figures, Translate, cycle_figures, truth_figures
+from cyclegan_tf.evaluation.truth import Translate, cycle_figures, truth_figures
 from cyclegan_tf.images import grid, to_uint8
 
 GALLERY_ROWS = 12
@@ -122,46 +122,3 @@ def sample_sheet(
         truths = None if back else others
         columns |= _columns(direction, inputs, translated, truths, back, labels)
     return grid(list(zip(*columns.values(), strict=True)), list(columns))
-
-
-def table(figures: dict[str, dict[str, Any]]) -> str:
-    """Lays out an evaluation's figures as text, one line for each direction and row.
-
-    Args:
-        figures: Those of an `Evaluation`.
-    """
-    lines = [f"{'direction':10}{'':17}" + "".join(f"{title:>13}" for title in _TITLES.values())]
-    for direction, rows in figures.items():
-        for name in ("translation", "unchanged_input", "cycle"):
-            if name in rows:
-                cells = "".join(f"{_cell(rows[name], key):>13}" for key in _TITLES)
-                lines.append(f"{direction:10}{name.replace('_', ' '):17}{cells}")
-        if "labels" in rows:
-            shares = (f"{name.replace('_', ' ')} {x:.3f}" for name, x in rows["labels"].items())
-            lines.append(f"{direction:10}{', '.join(shares)}")
-        ratio = changed_ratio(rows)
-        if ratio is not None:
-            lines.append(f"{direction:10}changed-pixel error: {ratio:.3f} of the unchanged input's")
-    return "\n".join(lines)
-
-
-_TITLES = {
-    "mae": "MAE/255",
-    "psnr": "PSNR dB",
-    "ssim": "SSIM",
-    "changed_mae": "changed/255",
-    "kept_mae": "kept/255",
-    "cycle_mae": "cycle/255",
-}
-
-
-def _cell(row: Figures, key: str) -> str:
-    return f"{row[key]:.3f}" if key in row else "-"
-
-
-def changed_ratio(rows: dict[str, Any]) -> float | None:
-    """Returns the error over changed pixels relative to the unchanged input's, if known."""
-    try:
-        return rows["translation"]["changed_mae"] / rows["unchanged_input"]["changed_mae"]
-    except KeyError:
-        return None

@@ -1,16 +1,20 @@
 """Self-contained HTML pages: pictures and style lie within, so that one file can be sent on."""
 
 import base64
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
-from matplotlib.figure import Figure
 
 from cyclegan_tf.files import write_atomically
-from cyclegan_tf.images import encode_png
+from cyclegan_tf.images import encode_jpeg, encode_png, read_image, resize
+
+# It takes longer to import than most pages to write, and few have figures.
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("cyclegan_tf.evaluation"),
@@ -32,19 +36,70 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     write_atomically(path, _TEMPLATES.get_template(template).render(**values))
 
 
-def picture(image: np.ndarray | Figure) -> str:
+def picture(image: "np.ndarray | Figure") -> str:
     """Encodes a picture as the address of itself, for `<img src=...>`.
 
     Args:
         image: uint8 `(height, width, channels)`, or a drawn figure.
     """
-    if isinstance(image, Figure):
+    if isinstance(image, np.ndarray):
+        encoded = encode_png(image)
+    else:
         buffer = BytesIO()
         image.savefig(buffer, format="png", dpi=144)
         encoded = buffer.getvalue()
-    else:
-        encoded = encode_png(image)
-    return "data:image/png;base64," + base64.b64encode(encoded).decode()
+    return _address(encoded, "png")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A picture file within a page.
+
+    Attributes:
+        address: Of itself, for `<img src=...>`.
+        width: In pixels, of the file.
+        height: The same.
+        reduced: Whether it was compressed for the page.
+    """
+
+    address: str
+    width: int
+    height: int
+    reduced: bool
+
+    @classmethod
+    def read(cls, path: Path, most_bytes: int, longer: int = 1600) -> "Stored":
+        """Reads a PNG file; one that takes too much space is compressed with loss.
+
+        Args:
+            path: Of the file. It is decoded, so that a damaged one is noticed.
+            most_bytes: How large it may be within the page, before it is encoded as text.
+            longer: Of what is compressed, the longer side at most, in pixels.
+
+        Raises:
+            UserError: If it cannot be read or decoded.
+        """
+        image = read_image(path)
+        height, width, _ = image.shape
+        if path.stat().st_size <= most_bytes:
+            return cls(_address(path.read_bytes(), "png"), width, height, False)
+        longer = min(longer, max(image.shape))
+        while len(encoded := encode_jpeg(resize(image, longer))) > most_bytes and longer > 64:
+            longer = longer * 3 // 4
+        return cls(_address(encoded, "jpeg"), width, height, True)
+
+
+def duration(seconds: float) -> str:
+    """Says how long something took, such as `12 ms`, `7.3 s`, `18 min` or `3.5 h`."""
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _address(encoded: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(encoded).decode()
 
 
 _TEMPLATES.filters["picture"] = picture

@@ -8,14 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from cyclegan_tf.evaluation.figures import CHANGED_ABOVE, Figures
 from cyclegan_tf.images import to_uint8
 
 Translate = Callable[[tf.Tensor], tf.Tensor]
-Figures = dict[str, float]
-
-# Two truths differ where some channel does by more than this, in 255ths: less is how drawing
-# or compressing the same thing twice may differ.
-CHANGED_ABOVE = 8
 
 
 def cycle_figures(

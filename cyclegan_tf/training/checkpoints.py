@@ -7,6 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.training.records import step_files
 
 _log = logging.getLogger(__name__)
 
@@ -59,9 +60,7 @@ class Checkpoints:
 
         The index is written last, so a checkpoint without one was interrupted and is none.
         """
-        return sorted(
-            int(index.stem.removeprefix("step-")) for index in self._folder.glob("step-*.index")
-        )
+        return list(step_files(self._folder, ".index"))
 
     def restore_latest(self) -> int | None:
         """Restores the newest checkpoint that is whole.

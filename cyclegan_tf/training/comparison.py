@@ -24,7 +24,7 @@ from cyclegan_tf.training import assembly
 from cyclegan_tf.training.assembly import Data
 from cyclegan_tf.training.distribution import device_name
 from cyclegan_tf.training.experiment import load_generators
-from cyclegan_tf.training.observers import read_clock
+from cyclegan_tf.training.records import read_clock
 from cyclegan_tf.training.workdir import Workdir
 from cyclegan_tf.translation.network import translator
 

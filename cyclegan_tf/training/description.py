@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from cyclegan_tf.config import Config
-from cyclegan_tf.evaluation.evaluate import table
+from cyclegan_tf.evaluation.figures import table
 from cyclegan_tf.serving.model_card import Origin
 from cyclegan_tf.training.assembly import geometry
 from cyclegan_tf.training.experiment import Experiment

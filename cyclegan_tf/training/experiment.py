@@ -91,6 +91,7 @@ class Experiment:
         """
         with self.workdir.locked():
             self.workdir.store_config(self.config)
+            self._store_description()
             run = self.config.run
             checkpoints = Checkpoints(
                 self.workdir.checkpoints, self.model.state(), run.keep_checkpoints
@@ -136,6 +137,23 @@ class Experiment:
         return evaluate_generators(
             self.config, self.test_data, self.model.translators, self.workdir
         )
+
+    def _store_description(self) -> None:
+        """Writes down what reports say of a run and its configuration alone does not tell."""
+
+        def counts(data: Data) -> dict[str, int]:
+            both = {"a": len(data.a), "b": len(data.b)}
+            return both if self.config.needs_b else {"a": both["a"]}
+
+        networks = self.model.networks
+        description = {
+            "training_pictures": counts(self.train_data),
+            "test_pictures": counts(self.test_data) if self.test_data else None,
+            "parameters": {name: network.count_params() for name, network in networks.items()},
+            "steps_per_epoch": self.steps_per_epoch,
+            "stop_step": self.stop_step,
+        }
+        write_atomically(self.workdir.description, json.dumps(description, indent=2) + "\n")
 
     def _observers(self, start_step: int) -> list[observers.Observer]:
         run, batch_size = self.config.run, self.config.data.batch_size

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images import write_image
+from cyclegan_tf.training.records import read_clock
 
 Metrics = dict[str, float]
 
@@ -121,15 +122,6 @@ class Clock:
         seconds = round(time.monotonic() - self._start, 1)
         about = {"step": self._step, "seconds": seconds, "device": self._device}
         write_atomically(self._path, json.dumps(about) + "\n")
-
-
-def read_clock(path: Path) -> dict[str, Any] | None:
-    """Returns what `Clock` wrote; None where there is nothing, or it is damaged."""
-    try:
-        found = json.loads(path.read_text())
-        return {kind: found[kind] for kind in ("step", "seconds", "device")}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _step_of(line: str) -> float:

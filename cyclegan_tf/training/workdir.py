@@ -21,6 +21,10 @@ class Workdir:
         return self.root / "config.json"
 
     @property
+    def description(self) -> Path:
+        return self.root / "description.json"
+
+    @property
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
 
@@ -47,6 +51,10 @@ class Workdir:
     @property
     def gallery(self) -> Path:
         return self.root / "gallery.png"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
 
     def stored_config(self) -> Config | None:
         """Returns the configuration of the run that lies here, if any."""

@@ -51,7 +51,7 @@ def test_page_sheet_and_figures_are_written(tmp_path: Path) -> None:
 def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:
     text = write_comparison(tmp_path, contest()).read_text()
     assert not re.findall(r'(?:src|href)="(?!data:)', text)
-    assert "http" not in text
+    assert "://" not in text
     assert text.count('src="data:image/png;base64,') == 3 * 4 + 2
     assert "a &lt;b&gt; &amp; c" in text and "NVIDIA &amp; Co" in text
     assert "-0.250 ± 0.062" in text

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.evaluation.evaluate import GALLERY_ROWS, changed_ratio, evaluate, table
+from cyclegan_tf.evaluation.evaluate import GALLERY_ROWS, evaluate
+from cyclegan_tf.evaluation.figures import changed_ratio, table
 from cyclegan_tf.evaluation.labels import coloured
 
 

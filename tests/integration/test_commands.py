@@ -47,6 +47,10 @@ def trained(picture_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     status, out, err = run("train", *flags, "--max_steps=2")
     assert status == 0, err
     assert str(workdir / "gallery.png") in out
+    # After what is going to be done, and before all else that was written.
+    said = [line for line in out.splitlines() if str(workdir) in line]
+    assert said[1] == f"report:      {workdir / 'report.html'}"
+    assert "data-step" in (workdir / "report.html").read_text()
     assert "changed-pixel error" in out
     return workdir
 
@@ -144,8 +148,9 @@ def test_sigterm_checkpoints_and_leaves(picture_folders: Path, tmp_path: Path) -
     while not (metrics.exists() and metrics.read_text()) and time.monotonic() < deadline:
         time.sleep(0.2)
     os.kill(process.pid, signal.SIGTERM)
-    _, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 143
+    assert out.endswith(f"report: {tmp_path / 'report.html'}\n")
     assert "stopped by SIGTERM at step" in err
     assert "Traceback" not in err
     (index,) = (tmp_path / "checkpoints").glob("*.index")

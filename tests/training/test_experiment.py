@@ -203,6 +203,17 @@ def test_evaluation_and_samples_are_written(picture_folders: Path, tmp_path: Pat
     assert (tmp_path / "samples/step-00000000.png").exists()
 
 
+def test_what_reports_say_of_a_run_is_written_down(picture_folders: Path, tmp_path: Path) -> None:
+    run = experiment(picture_folders, tmp_path, max_steps=1, discriminator_filters=2)
+    run.train()
+    found = json.loads(run.workdir.description.read_text())
+    assert found["training_pictures"] == {"a": 6, "b": 9}
+    assert found["test_pictures"] == {"a": 3, "b": 3}
+    assert (found["steps_per_epoch"], found["stop_step"]) == (4, 1)
+    sizes = {name: network.count_params() for name, network in run.model.networks.items()}
+    assert found["parameters"] == sizes and len(sizes) == 4 and min(sizes.values()) > 0
+
+
 def test_results_come_from_the_averaged_generators(picture_folders: Path, tmp_path: Path) -> None:
     experiment(picture_folders, tmp_path, max_steps=2, ema=0.5, learning_rate=0.1).train()
     generator_ab = load_generators(tmp_path)[1]["a2b"]

@@ -14,8 +14,8 @@ from cyclegan_tf.training.observers import (
     ProgressBar,
     SamplePictures,
     TensorBoardLog,
-    read_clock,
 )
+from cyclegan_tf.training.records import read_clock
 
 METRICS = {
     "generator_loss": 1.5,

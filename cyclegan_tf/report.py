@@ -1,0 +1,37 @@
+"""Turns a run into one page that shows it: pictures, figures, curves and options.
+
+python -m cyclegan_tf.report --workdir=runs/quickstart
+"""
+
+from collections.abc import Sequence
+
+from cyclegan_tf import cli
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command. It reads files only, and does without TensorFlow.
+
+    Args:
+        arguments: The program's name, then the flags.
+
+    Returns:
+        The exit status, 0.
+    """
+    line = cli.CommandLine(
+        "Turns a run, finished or not, into one page that needs nothing else: what was trained, "
+        "how it went, what it does to test pictures, and what to do next."
+    )
+    line.add("workdir", str, "", "Folder of the run.")
+    line.add("output", str, "", "The page's file (default: WORKDIR/report.html).")
+    line.parse(arguments)
+    workdir = line.required("workdir")
+
+    from cyclegan_tf.training.run_report import report_run
+
+    page = report_run(workdir, line["output"] or None)
+    print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, opens in any browser)")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

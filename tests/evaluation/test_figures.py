@@ -1,0 +1,33 @@
+"""An evaluation's figures laid out for a page."""
+
+from cyclegan_tf.evaluation.figures import KINDS, page_rows
+
+ROW = {"mae": 1.25, "psnr": 30.5, "ssim": 0.9, "changed_mae": 2.0, "kept_mae": 0.5}
+UNCHANGED = {"mae": 10.0, "psnr": 20.0, "ssim": 0.5, "changed_mae": 40.0, "kept_mae": 0.0}
+
+
+def test_directions_stand_side_by_side_with_leaving_the_input_as_it_is():
+    direction = {"pictures": 3, "translation": ROW, "unchanged_input": UNCHANGED}
+    columns, rows = page_rows({"a2b": direction, "b2a": {"cycle": {"cycle_mae": 7.0}}})
+    assert columns == ["A → B", "A → B, input left as it is", "B → A"]
+    cells = {kind.title: found for kind, found in rows}
+    assert cells["remaining error where it has to change"] == ["0.050", "", ""]
+    assert cells[KINDS["psnr"].title] == ["30.50", "20.00", ""]
+    assert cells[KINDS["cycle_mae"].title] == ["", "", "7.000"]
+    assert all(kind.meaning.endswith(".") for kind, _ in rows)
+
+
+def test_label_maps_have_figures_of_their_own():
+    labels = {"pixel_accuracy": 0.75, "mean_iou": 0.5}
+    columns, rows = page_rows({"a2b": {"pictures": 3, "labels": labels}})
+    assert columns == ["A → B"]
+    assert [(kind.title, found) for kind, found in rows] == [
+        ("pixels right, share", ["0.750"]),
+        ("mean IoU", ["0.500"]),
+    ]
+
+
+def test_what_is_no_number_is_left_out():
+    columns, rows = page_rows({"a2b": {"translation": {"mae": 1.0, "ssim": float("nan")}}})
+    assert [kind.title for kind, _ in rows] == [KINDS["mae"].title]
+    assert page_rows({}) == ([], [])

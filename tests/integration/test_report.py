@@ -1,0 +1,38 @@
+"""The report's command: on a machine that has a run and nothing more, and without TensorFlow."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from cyclegan_tf.config import Config
+from cyclegan_tf.training.workdir import Workdir
+
+CODE = """
+import sys
+from cyclegan_tf import report
+status = report.main(["report", *sys.argv[1:]])
+heavy = {"tensorflow", "keras", "matplotlib", "scipy"} & {*sys.modules}
+sys.exit(f"imported {heavy}" if heavy else status)
+"""
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)
+
+
+def test_nothing_is_imported_that_takes_time(tmp_path: Path) -> None:
+    Workdir(tmp_path / "runs/x").store_config(Config())
+    done = run("-c", CODE, "--workdir=runs/x", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("report: runs/x/report.html (0.")
+    done = run("-c", CODE, "--workdir=runs/x", "--output=deep/page.html", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--workdir=runs/x" in (tmp_path / "deep/page.html").read_text()
+
+
+def test_mistakes_are_one_line(tmp_path: Path) -> None:
+    for flags, said in (((), "--workdir is needed"), (("--workdir=no",), "no holds no run")):
+        done = run("-m", "cyclegan_tf.report", *flags, cwd=tmp_path)
+        assert done.returncode == 1 and said in done.stderr
+        assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("error: ")
