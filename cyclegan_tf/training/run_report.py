@@ -192,7 +192,7 @@ def _options(config: Config) -> tuple[list[Option], dict[str, list[Option]]]:
         if model not in option.metadata.get("models", MODELS):
             continue
         about = Option(option.name, _text(value), _text(default), option.metadata["help"])
-        if value != default or (option.name == "model" and value != MODELS[0]):
+        if value != default or (option.name == "model" and value != option.default):
             changed.append(about)
         else:
             others.setdefault(group.capitalize(), []).append(about)
