@@ -24,9 +24,10 @@ lint: .venv/dev
 	.venv/bin/mypy
 
 # A site in build/docs. A link that leads nowhere, and whatever else Sphinx warns of, is an error;
-# it warns of a page only when it reads it, so it reads all of them anew.
+# it warns of a page only when it reads it, so all are made anew.
 docs: .venv/docs
-	.venv/bin/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
+	rm -rf build/docs
+	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
 
 # Exchanges runs between the two stacks, so it needs both. Of the commands, those are tested whose

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -22,7 +23,12 @@ smartquotes = False
 
 # Docstrings have single backticks for code, and their types in the signature alone.
 default_role = "literal"
-autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_default_options = {
+    "members": True,
+    "member-order": "bysource",
+    "special-members": "__call__, __getitem__",
+}
+autoclass_content = "both"
 # What Keras and Python say of a method that is overridden here is for their own readers.
 autodoc_inherit_docstrings = False
 autodoc_typehints_format = "short"
@@ -46,3 +52,12 @@ nitpick_ignore_regex = [
     # Type variables, and annotations of TFDS that Sphinx cannot take apart.
     ("py:class", r"cyclegan_tf\..*\._\w+|utils\.VersionOrStr|dict\[str"),
 ]
+
+
+def setup(app: Any) -> None:
+    """Leads what links to the README to the site's front page, which is the README."""
+
+    def on_site(_: Any, __: str, source: list[str]) -> None:
+        source[0] = source[0].replace("](../README.md", "](index.md")
+
+    app.connect("source-read", on_site)

@@ -1,5 +1,7 @@
 """Texture synthesis and style transfer by Gram matrices: Gatys' method, apart from CycleGAN.
 
+A photograph in the style of a painting::
+
 backbone = load_backbone("vgg19", "imagenet")
 painted = stylize(photograph, [painting], backbone, StyleOptions(iterations=500))
 """
