@@ -24,7 +24,7 @@ COMMANDS = """# Commands
 
 Each is run as `python -m cyclegan_tf.COMMAND`. Flags are given as `--flag=value`, a switch as
 `--flag` or `--noflag`; `--flagfile=FILE` reads flags from a file, one a line, of which later ones
-overrule earlier ones; `--help` prints what stands here.
+overrule earlier ones; `--help` lists all.
 """
 LIBRARY = """# Library
 
@@ -69,7 +69,7 @@ def pages() -> Iterator[tuple[str, str]]:
     for module in found:
         yield f"commands/{short(module)}.md", command_page(module)
     parts = packages({module.__name__ for module in found})
-    yield "api.md", library_page() + toctree(f"api/{part}" for part in parts)
+    yield "api.md", library_page(parts)
     for part, names in parts.items():
         yield f"api/{part}.md", package_page(part, names)
 
@@ -88,7 +88,8 @@ def command_page(module: ModuleType) -> str:
     """Describes a command, or each of those below it, with its flags by groups."""
     name = short(module)
     summary, _, examples = inspect.cleandoc(module.__doc__ or "").partition("\n\n")
-    text = f"# {name}\n\n{summary}\n\n```\n{inspect.cleandoc(examples)}\n```\n"
+    text = f"# {name}\n\n{summary}\n"
+    text += f"\n```\n{inspect.cleandoc(examples)}\n```\n" if examples else ""
     below: Mapping[str, Callable[[Sequence[str]], int]] = getattr(module, "COMMANDS", {})
     for sub_name, main in below.items():
         line = flags_of(main)
@@ -169,12 +170,16 @@ def public_names() -> list[str]:
     return [name for name in cyclegan_tf.__all__ if not name.startswith("__")]
 
 
-def library_page() -> str:
-    """Documents the public names."""
+def library_page(parts: Iterable[str]) -> str:
+    """Documents the public names, below a list of the packages' pages."""
     values = {name: getattr(cyclegan_tf, name) for name in public_names()}
-    return LIBRARY + autodoc(
-        f"auto{'class' if inspect.isclass(value) else 'function'}:: {PACKAGE}.{name}"
-        for name, value in values.items()
+    return (
+        LIBRARY
+        + toctree(f"api/{part}" for part in parts)
+        + autodoc(
+            f"auto{'class' if inspect.isclass(value) else 'function'}:: {PACKAGE}.{name}"
+            for name, value in values.items()
+        )
     )
 
 
@@ -187,8 +192,10 @@ def package_page(part: str, names: Iterable[str]) -> str:
         text += f"\n## {name}\n" if name != title else ""
         if public:
             text += f"\nSee {', '.join(f'{{py:obj}}`{PACKAGE}.{n}`' for n in public)}.\n"
-        option = f"exclude-members: {', '.join(public)}" if public else "members:"
-        text += autodoc([f"automodule:: {name}\n   :{'no-members:' if name == title else option}"])
+        option = f":exclude-members: {', '.join(public)}" if public else ":members:"
+        # A package's page begins with what it is; its modules follow.
+        option = ":no-members:\n   :no-special-members:" if name == title else option
+        text += autodoc([f"automodule:: {name}\n   {option}"])
     return text
 
 

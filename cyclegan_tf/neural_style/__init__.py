@@ -2,8 +2,8 @@
 
 A photograph in the style of a painting::
 
-backbone = load_backbone("vgg19", "imagenet")
-painted = stylize(photograph, [painting], backbone, StyleOptions(iterations=500))
+    backbone = load_backbone("vgg19", "imagenet")
+    painted = stylize(photograph, [painting], backbone, StyleOptions(iterations=500))
 """
 
 from cyclegan_tf.neural_style.features import Backbone
