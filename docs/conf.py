@@ -49,8 +49,8 @@ nitpick_ignore_regex = [
         r"(tf|tensorflow|tensorflow_datasets|tfds|keras|np|numpy|PIL|matplotlib|gradio|collections|"
         r"concurrent|dataclasses|os|pathlib|types|typing)\..*",
     ),
-    # Type variables, and annotations of TFDS that Sphinx cannot take apart.
-    ("py:class", r"cyclegan_tf\..*\._\w+|utils\.VersionOrStr|dict\[str"),
+    # Type variables, what is imported for annotations alone, and TFDS' that cannot be taken apart.
+    ("py:class", r"cyclegan_tf\..*\._\w+|Figure|utils\.VersionOrStr|dict\[str"),
 ]
 
 
