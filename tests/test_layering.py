@@ -11,13 +11,7 @@ MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted((ROOT / PACKAGE).rglob("*.py"))
 }
-TOP = {
-    "training.workdir",
-    "training.assembly",
-    "training.conversion",
-    "training.experiment",
-    "training.description",
-}
+TOP = {"training.workdir", "training.conversion", "training.experiment", "training.description"}
 TOP |= {"training.comparison", "training.demonstration"}
 ROWS = {"": 0, "images": 0, "compat": 0, "config": 0, "errors": 0, "cli": 5}
 ROWS |= {"options": 0, "style_options": 0, "translation_options": 0, "preparation_options": 0}
