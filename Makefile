@@ -6,7 +6,7 @@ ADDONS_PYTHON ?= $(firstword $(foreach p,python3.11 python3.10 python3,$(shell \
 PIP := python -m pip install --quiet --disable-pip-version-check
 WORKDIR ?= runs/quickstart
 
-.PHONY: quickstart test test-serving lint addons-test clean
+.PHONY: quickstart test test-serving lint addons-test docs clean
 
 quickstart: .venv/demo
 	.venv/bin/python -m cyclegan_tf.train --flagfile=configs/quickstart.flags --workdir=$(WORKDIR)
@@ -22,6 +22,13 @@ lint: .venv/dev
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+
+# A site in build/docs. A link that leads nowhere, and whatever else Sphinx warns of, is an error;
+# it warns of a page only when it reads it, so all are made anew.
+docs: .venv/docs
+	rm -rf build/docs
+	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "build/docs/index.html"
 
 # Exchanges runs between the two stacks, so it needs both. Of the commands, those are tested whose
 # results depend on the stack.
@@ -51,6 +58,10 @@ clean:
 	.venv/bin/$(PIP) --upgrade pip
 	.venv/bin/$(PIP) -e '.[demo-data,dev]'
 	touch .venv/demo $@
+
+.venv/docs: .venv/dev
+	.venv/bin/$(PIP) -e '.[docs]'
+	touch $@
 
 .venv-addons/dev: setup.py
 	$(ADDONS_PYTHON) -m venv .venv-addons

@@ -55,6 +55,8 @@ setup(
         # Version 5 of OpenCV is without cascades.
         "prepare": ["opencv-python-headless>=4.9,<5", "animeface>=2,<3"],
         "torch": ["torch>=2.10,<3"],
+        # Sphinx 8.1 is the last for Python 3.10.
+        "docs": ["sphinx>=8.1,<10", "myst-parser>=4,<6", "furo>=2025.7,<2027"],
         "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
         "dev": [
             "pytest>=8,<10",

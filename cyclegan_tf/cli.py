@@ -6,8 +6,8 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from absl import flags
 
@@ -24,18 +24,41 @@ _DEFINE: dict[type, Callable[..., Any]] = {
 }
 
 
+class Flag(NamedTuple):
+    """What a flag is, for those who describe it.
+
+    Attributes:
+        name: Without dashes.
+        kind: bool, int, float or str.
+        default: Its value when it is not given.
+        help_text: One line, with the unit.
+        choices: The values it may have, if they are few.
+        bounds: As `options.option` takes them.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    help_text: str
+    choices: Sequence[str]
+    bounds: Mapping[str, Any]
+
+
 class CommandLine:
     """The flags of one command, by titled groups.
 
     Args:
         summary: What the command does, for `--help`.
+
+    Attributes:
+        summary: The same.
+        groups: What was defined, by title.
     """
 
     def __init__(self, summary: str) -> None:
-        self._summary = summary
+        self.summary = summary
+        self.groups: dict[str, list[Flag]] = {}
         self._values = flags.FlagValues()
-        self._groups: dict[str, list[str]] = {}
-        self._bounds: dict[str, dict[str, float]] = {}
 
     def add(
         self,
@@ -45,7 +68,7 @@ class CommandLine:
         help_text: str,
         choices: Sequence[str] = (),
         group: str = "This command",
-        **bounds: float,
+        **bounds: Any,
     ) -> None:
         """Defines a flag.
 
@@ -56,14 +79,14 @@ class CommandLine:
             help_text: One line, with the unit.
             choices: The values it may have, if they are few.
             group: The title it stands under in `--help`.
-            **bounds: `minimum`, `maximum` or `above`, as for `options.option`; checked by `parse`.
+            **bounds: As for `options.option`; checked by `parse`.
         """
-        self._bounds[name] = bounds
         if choices:
             flags.DEFINE_enum(name, default, list(choices), help_text, flag_values=self._values)
         else:
             _DEFINE[kind](name, default, help_text, flag_values=self._values)
-        self._groups.setdefault(group, []).append(name)
+        flag = Flag(name, kind, default, help_text, choices, bounds)
+        self.groups.setdefault(group, []).append(flag)
 
     def add_config(self) -> None:
         """Defines a flag for every option of the configuration."""
@@ -81,9 +104,9 @@ class CommandLine:
         """
         for option in (f for f in dataclasses.fields(defaults) if f.name not in without):
             default = getattr(defaults, option.name)
-            choices = option.metadata.get("choices", ())
-            help_text = option.metadata["help"]
-            self.add(option.name, _plain(option), default, help_text, choices, title)
+            facts = dict(option.metadata)
+            help_text, choices = facts.pop("help"), facts.pop("choices", ())
+            self.add(option.name, _plain(option), default, help_text, choices, title, **facts)
 
     def options(self, defaults: _Options) -> _Options:
         """Returns the dataclass that was given to `add_options` with the flags' values.
@@ -118,8 +141,8 @@ class CommandLine:
             raise UserError(f"cannot read the flag file {error.filename}") from None
         if len(rest) > 1:
             raise UserError(f"unexpected argument {rest[1]}; options start with --")
-        for name, bounds in self._bounds.items():
-            check_bounds(name, self[name], bounds)
+        for flag in (flag for group in self.groups.values() for flag in group):
+            check_bounds(flag.name, self[flag.name], {"help": flag.help_text, **flag.bounds})
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name].value
@@ -149,10 +172,10 @@ class CommandLine:
 
     def help(self) -> str:
         """Returns the flags with their meaning and default, by groups."""
-        lines = [self._summary, "", "--flagfile=FILE reads flags from a file, one a line."]
-        for title, names in self._groups.items():
+        lines = [self.summary, "", "--flagfile=FILE reads flags from a file, one a line."]
+        for title, group in self.groups.items():
             lines += ["", f"{title}:"]
-            for name in names:
+            for name in (flag.name for flag in group):
                 flag = self._values[name]
                 default = "" if flag.default in (None, "") else f" (default: {flag.default})"
                 lines.append(f"  --{name}: {flag.help}{default}")

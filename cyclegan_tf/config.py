@@ -22,7 +22,15 @@ from cyclegan_tf.options import (
 
 @dataclass(frozen=True)
 class Config:
-    """A whole run. Construct it, then call `validate()`."""
+    """A whole run. Construct it, then call `validate()`.
+
+    Attributes:
+        data: Where the pictures come from and how they become network inputs.
+        model: The networks.
+        objective: What the networks are trained for.
+        optimizer: How the weights move, and in which arithmetic.
+        run: How far, how often and on what; the only ones that may change when it is continued.
+    """
 
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -96,20 +96,3 @@ def test_make_targets_exist() -> None:
     assert {"quickstart", "test"} <= targets
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        "README.md",
-        "CONTRIBUTING.md",
-        *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
-    ],
-)
-def test_links_and_named_files_exist(page: str) -> None:
-    text = (ROOT / page).read_text()
-    for link in re.findall(r"\]\(([^)#]+)", text):
-        if not link.startswith("http"):
-            assert (ROOT / page).parent.joinpath(link).exists(), link
-    for name in re.findall(r"`(?:configs/)?(\w+\.flags)`", text):
-        assert (ROOT / "configs" / name).exists(), name

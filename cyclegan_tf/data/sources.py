@@ -139,7 +139,12 @@ def open_sources(
 
 
 class Half:
-    """The left (0) or right (1) halves of pictures that hold A|B side by side."""
+    """The left or right halves of pictures that hold A|B side by side.
+
+    Args:
+        source: The pictures, of an even width.
+        side: 0 for the left, 1 for the right.
+    """
 
     def __init__(self, source: ImageSource, side: int) -> None:
         self.names = source.names

@@ -136,8 +136,11 @@ def label_maps(network: keras.Model) -> keras.Model:
 class LabelMap(keras.layers.Layer):
     """Turns logits into a picture whose grey levels, as uint8, number the likeliest class.
 
-    Input: Float `(batch, height, width, classes)`.
-    Output: float32 `(batch, height, width, 1)` in [-1, 1].
+    Input:
+        Float `(batch, height, width, classes)`.
+
+    Output:
+        float32 `(batch, height, width, 1)` in [-1, 1].
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -154,8 +157,11 @@ class MaxPoolingWithIndices2D(keras.layers.Layer):
     TensorFlow's `max_pool_with_argmax` gives indices into the flattened batch, which it has no
     unpooling for, and leaves open which of equal maxima is meant.
 
-    Input: Float `(batch, height, width, channels)`, height and width even.
-    Outputs: The maxima, `(batch, height / 2, width / 2, channels)`, in the input's dtype; and
+    Input:
+        Float `(batch, height, width, channels)`, height and width even.
+
+    Outputs:
+        The maxima, `(batch, height / 2, width / 2, channels)`, in the input's dtype; and
         int32 indices of the same shape in [0, 3]: `2 * row + column` within the 2x2 pixels, the
         first of equal maxima.
 
@@ -179,9 +185,12 @@ class MaxPoolingWithIndices2D(keras.layers.Layer):
 class MaxUnpooling2D(keras.layers.Layer):
     """Doubles pictures, each value going to the place that a pooling's index names.
 
-    Inputs: `[values, indices]`: float and int32 `(batch, height, width, channels)`, the indices
+    Inputs:
+        `[values, indices]`: float and int32 `(batch, height, width, channels)`, the indices
         as `MaxPoolingWithIndices2D` gives them.
-    Output: `(batch, 2 * height, 2 * width, channels)` in the values' dtype, 0 elsewhere.
+
+    Output:
+        `(batch, 2 * height, 2 * width, channels)` in the values' dtype, 0 elsewhere.
     """
 
     def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:

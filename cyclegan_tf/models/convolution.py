@@ -33,8 +33,11 @@ class Conv2D(keras.layers.Conv2D):
     Raises:
         ValueError: If `padding` is given.
 
-    Input: Float `(batch, height, width, channels)`.
-    Output: `(batch, rows, columns, filters)` where `rows` is
+    Input:
+        Float `(batch, height, width, channels)`.
+
+    Output:
+        `(batch, rows, columns, filters)` where `rows` is
         `(height + 2 * zeros - kernel_size) // strides + 1`.
     """
 
@@ -79,8 +82,11 @@ class DoublingConv2D(keras.layers.Conv2DTranspose):
     Raises:
         ValueError: For another kernel size.
 
-    Input: Float `(batch, height, width, channels)`.
-    Output: `(batch, 2 * height, 2 * width, filters)`.
+    Input:
+        Float `(batch, height, width, channels)`.
+
+    Output:
+        `(batch, 2 * height, 2 * width, filters)`.
     """
 
     def __init__(self, filters: int, kernel_size: Any, **kwargs: Any) -> None:

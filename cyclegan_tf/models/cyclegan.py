@@ -30,10 +30,10 @@ class CycleGAN(AdversarialTranslator):
         gan_mode: `lsgan`, `vanilla`, `wgangp` or `hinge`, see `losses`.
         lambda_gradient_penalty: Weight of the gradient penalty, which `wgangp` adds.
         lambda_cycle: Weight of both cycle losses, unless given one by one.
-        lambda_a: Weight of |F(G(a)) - a|; None takes `lambda_cycle`.
-        lambda_b: Weight of |G(F(b)) - b|; None takes `lambda_cycle`.
-        lambda_identity: Weight of |G(b) - b| relative to `lambda_b`, and of |F(a) - a| relative
-            to `lambda_a`; 0 leaves the identity losses out.
+        lambda_a: Weight of `|F(G(a)) - a|`; None takes `lambda_cycle`.
+        lambda_b: Weight of `|G(F(b)) - b|`; None takes `lambda_cycle`.
+        lambda_identity: Weight of `|G(b) - b|` relative to `lambda_b`, and of `|F(a) - a|`
+            relative to `lambda_a`; 0 leaves the identity losses out.
         pool_size: Generated pictures kept for each discriminator; 0 is no pool.
         **kwargs: Averages, recomputation and seed, see `Translator`.
 

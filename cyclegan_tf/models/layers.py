@@ -18,8 +18,11 @@ class ReflectionPadding2D(keras.layers.Layer):
     Args:
         padding: Pixels added on each of the four sides, at least 1.
 
-    Input: `(batch, height, width, channels)`, height and width larger than `padding`.
-    Output: `(batch, height + 2 * padding, width + 2 * padding, channels)`.
+    Input:
+        `(batch, height, width, channels)`, height and width larger than `padding`.
+
+    Output:
+        `(batch, height + 2 * padding, width + 2 * padding, channels)`.
 
     Raises:
         ValueError: If `padding` is not a positive integer.
@@ -101,9 +104,12 @@ class Blend(keras.layers.Layer):
     Computes `image + mask * (tanh(content) - image)`, where the mask is the sigmoid of the
     last channel given: where it is 0 the picture stays exactly as it is.
 
-    Inputs: `[content_and_mask, image]`, `(batch, height, width, channels + 1)` and
+    Inputs:
+        `[content_and_mask, image]`, `(batch, height, width, channels + 1)` and
         `(batch, height, width, channels)`; image in [-1, 1].
-    Output: float32 of the image's shape, in [-1, 1].
+
+    Output:
+        float32 of the image's shape, in [-1, 1].
 
     Reference:
         Mejjati et al., https://arxiv.org/abs/1806.02311
@@ -126,8 +132,11 @@ class PenalizedInstanceNormalization(keras.layers.Layer):
     Keras' and TensorFlow Addons' compute the variance by `tf.nn.moments`, which takes the mean in
     it for a constant: right in first derivatives, and wrong in second ones.
 
-    Input: Float `(batch, height, width, channels)`.
-    Output: The same shape and dtype; mean 0 and (biased) variance 1 over each picture's positions.
+    Input:
+        Float `(batch, height, width, channels)`.
+
+    Output:
+        The same shape and dtype; mean 0 and (biased) variance 1 over each picture's positions.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

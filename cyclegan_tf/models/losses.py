@@ -88,7 +88,7 @@ def gradient_penalty(
 ) -> tf.Tensor:
     """Computes how far a discriminator's slope is from 1 between real and generated pictures.
 
-    It is the mean over pictures of (|gradient of the summed scores| - 1)^2, at a place between
+    It is the mean over pictures of `(|gradient of the summed scores| - 1)^2`, at a place between
     both. The official code defines a penalty and never applies it.
 
     Args:

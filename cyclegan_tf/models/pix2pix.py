@@ -22,7 +22,7 @@ class Pix2Pix(AdversarialTranslator):
             shape.
         gan_mode: `vanilla`, `lsgan`, `wgangp` or `hinge`, see `losses`.
         lambda_gradient_penalty: Weight of the gradient penalty, which `wgangp` adds.
-        lambda_l1: Weight of |G(a) - b|.
+        lambda_l1: Weight of `|G(a) - b|`.
         **kwargs: Averages, recomputation and seed, see `Translator`.
 
     Reference:

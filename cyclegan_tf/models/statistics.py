@@ -22,8 +22,11 @@ class GivenNormalization(keras.layers.Layer):
         offset: Offset for each channel, or None.
         epsilon: What is added to the variance.
 
-    Input: Float `(batch, height, width, channels)`.
-    Output: The same shape and dtype.
+    Input:
+        Float `(batch, height, width, channels)`.
+
+    Output:
+        The same shape and dtype.
     """
 
     def __init__(

@@ -1,7 +1,9 @@
 """Texture synthesis and style transfer by Gram matrices: Gatys' method, apart from CycleGAN.
 
-backbone = load_backbone("vgg19", "imagenet")
-painted = stylize(photograph, [painting], backbone, StyleOptions(iterations=500))
+A photograph in the style of a painting::
+
+    backbone = load_backbone("vgg19", "imagenet")
+    painted = stylize(photograph, [painting], backbone, StyleOptions(iterations=500))
 """
 
 from cyclegan_tf.neural_style.features import Backbone

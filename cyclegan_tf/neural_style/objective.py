@@ -36,6 +36,9 @@ class Objective:
 
         Args:
             image: float32 `(1, height, width, 3)` in [0, 255].
+
+        Returns:
+            Scalars: `content LAYER` and `style LAYER` for each layer, and `total variation`.
         """
         features = self.backbone(image, {*self.content_targets, *self.style_targets})
         options = self.options

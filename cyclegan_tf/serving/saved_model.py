@@ -29,7 +29,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Published:
-    """A version that passed its checks."""
+    """A version that passed its checks.
+
+    Attributes:
+        name: Of the model.
+        folder: Of the version.
+        checks: What was looked at, and what was found.
+    """
 
     name: str
     folder: Path

@@ -24,6 +24,12 @@ class Translator(tf.Module):
     Args:
         generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
         max_pixels: Pictures with more are refused.
+
+    Attributes:
+        encoded: From `image_bytes`, string `(batch,)`, to `generated_image_bytes`, string
+            `(batch,)`, each a PNG of its picture's size or empty, and `status`, int32 `(batch,)`.
+        floats: From `image`, float32 `(batch, height, width, channels)` in [-1, 1], to
+            `generated_image`, the same.
     """
 
     def __init__(self, generator: keras.Model, max_pixels: int) -> None:

@@ -44,7 +44,15 @@ class Data:
 
     @classmethod
     def load(cls, config: Config, split: str) -> "Data | None":
-        """Opens and checks the pictures of a split; None where there is no test split."""
+        """Opens and checks the pictures of a split; None where there is no test split.
+
+        Args:
+            config: Of the run.
+            split: `train` or `test`.
+
+        Raises:
+            UserError: If the data cannot be had, or too much of it is unreadable.
+        """
         data = config.data
         sources = open_sources(
             data.data,
@@ -106,7 +114,15 @@ def geometry(config: Config) -> Geometry:
 def batches(config: Config, data: Data, start_step: int, stop_step: int) -> tf.data.Dataset:
     """Returns the stream of global batches from a step on, of pairs where the model needs them.
 
-    In label maps, pixels are class numbers, uint8.
+    Args:
+        config: Of the run.
+        data: The training split.
+        start_step: Number of the first batch, from 0.
+        stop_step: Number after the last batch.
+
+    Returns:
+        Pairs of A and B, float32 `(batch_size, height, width, channels)` in [-1, 1]; of label
+        maps, class numbers, uint8 `(batch_size, height, width, 1)`.
     """
     make = unpaired_dataset if config.model.model == "cyclegan" else paired_dataset
     stream = make(
@@ -126,6 +142,9 @@ def evaluation_inputs(config: Config, data: Data) -> tuple[tf.data.Dataset, tf.d
     """Returns both domains in order, as in evaluation: A with noise, where that is trained on.
 
     A picture's noise is a function of the seed and its number.
+
+    Returns:
+        Data sets of A and of B: float32 `(1, height, width, channels)` in [-1, 1], each.
     """
     a, b = (evaluation_pictures(domain, geometry(config)) for domain in (data.a, data.b))
     noise, seed = config.objective.noise, config.optimizer.seed

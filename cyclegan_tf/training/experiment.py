@@ -1,6 +1,7 @@
 """A run, put together from its configuration: data, networks, training, evaluation.
 
-Besides the command line, this is the only place that sees a whole `Config`.
+Besides the command line, only this file and those of its row (see docs/architecture.md) see a whole
+`Config`.
 """
 
 import json
@@ -39,6 +40,14 @@ class Experiment:
     Args:
         config: The whole configuration, validated.
         workdir: Where its files lie.
+
+    Attributes:
+        config: The configuration; of a converted run, with the architecture that was found.
+        workdir: The files.
+        strategy: The replicas.
+        train_data: The training split.
+        steps_per_epoch: Steps in which the longer domain is walked once.
+        stop_step: Steps at the run's end, counted from its first.
 
     Raises:
         UserError: If the workdir holds a run that computes something else, or the data

@@ -55,6 +55,7 @@ class _EpochDecay(keras.optimizers.schedules.LearningRateSchedule):
             setattr(self, name, value)
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the rate of a zero-based step, an integer scalar, as a float32 scalar."""
         epoch = tf.cast(step, tf.int64) // self.steps_per_epoch
         return self.initial * self.factor(epoch)
 

@@ -12,7 +12,19 @@ from cyclegan_tf.files import only_process, write_atomically
 
 @dataclass(frozen=True)
 class Workdir:
-    """The files of a run."""
+    """The files of a run.
+
+    Attributes:
+        root: The folder, which all others lie in.
+        config: `config.json`, the configuration.
+        checkpoints: The folder `checkpoints`.
+        logs: The folder `logs`, for TensorBoard.
+        samples: The folder `samples`, with `step-NNNNNNNN.png`.
+        metrics: `metrics.jsonl`, a line of JSON for every `log_every` steps.
+        clock: `clock.json`, the time that training took.
+        evaluation: `evaluation.json`, the figures on the test split.
+        gallery: `gallery.png`, test pictures with their translations.
+    """
 
     root: Path
 
