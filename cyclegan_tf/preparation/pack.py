@@ -1,5 +1,6 @@
 """Packing a data set: the files of its folders, as they are, in a few large ones."""
 
+import contextlib
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -70,8 +71,8 @@ def pack(data: Path, output: Path, options: PackOptions, progress: bool = True) 
         _Place(folder, files, name) for folder, files in opened.items() for name in files.names
     ]
     indices = {}
-    with new_folder(output) as target:
-        contents = in_order(_read, places, "packing", len(places), progress)
+    contents = in_order(_read, places, "packing", len(places), progress)
+    with new_folder(output) as target, contextlib.closing(contents):
         pairs = zip(places, contents, strict=True)
         for name, group in itertools.groupby(pairs, lambda pair: pair[0].folder):
             indices[name] = _write(target / name, group, options.shard_mb * 2**20)
