@@ -13,6 +13,8 @@ from cyclegan_tf.errors import UserError
 
 # Each record for itself, so that it is found by its number; pictures are compressed already.
 _WRITER_OPTIONS = "group_size:1,uncompressed"
+# By whoever asks: on a busy machine, waiting for a thread of the reader's takes longer than reading.
+_READER_OPTIONS = {"max_parallelism": "0"}
 
 
 @dataclass(frozen=True)
@@ -125,11 +127,9 @@ class Records:
             [
                 _WholeFile(str(path), 0, shard.records, shard.records)
                 for path, shard in zip(self._paths, shards, strict=True)
-            ]
+            ],
+            _READER_OPTIONS,
         )
-
-    def __len__(self) -> int:
-        return self._ends[-1]
 
     def __getitem__(self, number: int) -> bytes:
         """Gives a record.

@@ -78,7 +78,11 @@ def pack(data: Path, output: Path, options: PackOptions, progress: bool = True) 
             indices[name] = _write(target / name, group, options.shard_mb * 2**20)
     return Packed(
         {name: len(index.pictures) for name, index in indices.items()},
-        [reason for index in indices.values() for reason in index.unreadable.values()],
+        [
+            f"{folder}/{name}: {reason}"
+            for folder, index in indices.items()
+            for name, reason in index.unreadable.items()
+        ],
         sum(len(index.shards) for index in indices.values()),
     )
 
@@ -90,7 +94,7 @@ def _read(place: _Place) -> bytes | str:
         content = encoded if isinstance(encoded, bytes) else encoded.read_bytes()
         read_image(content)
     except (UnreadableImageError, OSError) as error:
-        return f"{place.folder}/{place.name}: {error}"
+        return str(error)
     return content
 
 
@@ -108,7 +112,7 @@ def _write(folder: Path, pairs: Iterable[tuple[_Place, bytes | str]], max_bytes:
             if len(unreadable) > MAX_LOST_FRACTION * (count := len(place.files.names)):
                 raise UserError(
                     f"{folder.name}: too many of the {count} pictures are unreadable, already "
-                    f"{len(unreadable)}: {some([*unreadable.values()])}"
+                    f"{len(unreadable)}: {some([': '.join(pair) for pair in unreadable.items()])}"
                 )
     index = Index(writer.shards, pictures, unreadable)
     index.write(folder)
