@@ -13,7 +13,7 @@ from cyclegan_tf.errors import UserError
 
 # Each record for itself, so that it is found by its number; pictures are compressed already.
 _WRITER_OPTIONS = "group_size:1,uncompressed"
-# By whoever asks: on a busy machine, waiting for a thread of the reader's takes longer than reading.
+# In the thread that asks: on a busy machine, waiting for one of the reader takes longer than that.
 _READER_OPTIONS = {"max_parallelism": "0"}
 
 
