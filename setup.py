@@ -36,6 +36,9 @@ setup(
         "absl-py>=1.4,<3",
         "tqdm>=4.66,<5",
         "filelock>=3.12,<5",
+        # For other platforms there is none; TFDS asks for it on Linux.
+        "array_record>=0.8.1,<1; platform_system == 'Linux'"
+        " or (platform_system == 'Darwin' and platform_machine == 'arm64')",
     ],
     extras_require={
         "addons": [

@@ -92,6 +92,15 @@ class FetchOptions(Options):
         return self
 
 
+@dataclass(frozen=True)
+class PackOptions(Options):
+    """How a data set is packed."""
+
+    shard_mb: int = option(
+        256, "Size of a file of pictures in MiB; a larger picture has one of its own.", minimum=1
+    )
+
+
 def plain(value: object) -> str:
     """Returns a value as it is compared: text, with 1 and 0 for what is true and false.
 

@@ -4,6 +4,7 @@ python -m cyclegan_tf.prepare check photos
 python -m cyclegan_tf.prepare split tfds:celeb_a --attribute=Blond_Hair --output=hair
 python -m cyclegan_tf.prepare faces illustrations --detector=anime --output=anime_faces
 python -m cyclegan_tf.prepare fetch horse2zebra --output=horse2zebra
+python -m cyclegan_tf.prepare pack photos --output=photos_packed
 """
 
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.preparation_options import FaceOptions, FetchOptions, SplitOptions
+from cyclegan_tf.preparation_options import FaceOptions, FetchOptions, PackOptions, SplitOptions
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -131,11 +132,35 @@ def fetch(arguments: Sequence[str]) -> int:
     return 0
 
 
+def pack(arguments: Sequence[str]) -> int:
+    """Packs a data set."""
+    line = cli.CommandLine(
+        "pack DIR: the files of a data set, as they are, in a few large ones that --data reads."
+    )
+    line.add("data", str, "", "A folder with trainA, trainB, ...; or with train, of pairs A|B.")
+    line.add("output", str, "", "A new folder.")
+    line.add_options(PackOptions(), "Pack options")
+    line.parse(arguments, "data")
+    data, output = Path(line.required("data")), Path(line.required("output"))
+    options = line.options(PackOptions())
+
+    cli.import_tensorflow()
+    from cyclegan_tf.preparation.pack import pack
+
+    done = pack(data, output, options)
+    for reason in done.unreadable:
+        print(f"left out {reason}", file=sys.stderr)
+    counts = ", ".join(f"{name} {count}" for name, count in done.counts.items())
+    print(f"{output}: {counts}, in {done.shards} files")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "check": check,
     "split": split,
     "faces": faces,
     "fetch": fetch,
+    "pack": pack,
 }
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from cyclegan_tf.data.picture_files import open_folder
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import find_images
+from cyclegan_tf.images import UnreadableImageError
 
 MAX_LOST_FRACTION = 0.25  # Of a domain's pictures; with more, it is not what the user meant.
 _NAMED_AT_MOST = 20
@@ -21,18 +22,21 @@ _log = logging.getLogger(__name__)
 class FolderSource:
     """The pictures below a folder, sorted by path; other files are ignored and counted."""
 
-    def __init__(self, folder: str | os.PathLike[str], read: Callable[[Path], np.ndarray]) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], read: Callable[[Path | bytes], np.ndarray]
+    ) -> None:
         """Lists the folder.
 
         Args:
-            folder: Where to look, nested folders included.
+            folder: Where to look, nested folders included; may be packed.
             read: Decodes a picture.
 
         Raises:
-            UserError: If the folder is missing or holds no picture.
+            UserError: If the folder is missing, holds no picture, or what it is packed in is
+                damaged.
         """
-        found, ignored = find_images(folder)
-        self.names: Sequence[str] = found
+        self._files = open_folder(folder)
+        self.names, ignored = self._files.names, self._files.ignored
         if not self.names:
             raise UserError(f"{folder} holds no pictures ({ignored} other files)")
         _log.info("%s: %d pictures, %d other files ignored", folder, len(self.names), ignored)
@@ -42,7 +46,14 @@ class FolderSource:
         return len(self.names)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return self._read(Path(self.folder, self.names[index]))
+        encoded = self._files.encoded(self.names[index])
+        try:
+            return self._read(encoded)
+        except UnreadableImageError as error:
+            if isinstance(encoded, Path):  # Whose name is said already.
+                raise
+            path = Path(self.folder, self.names[index])
+            raise UnreadableImageError(f"{path}: {error}") from error
 
     def only(self, names: Sequence[str]) -> "FolderSource":
         """Gives the same folder with some of its pictures, in the order given."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from cyclegan_tf.data.builders import BUILTIN_NAMES, LABELS, builtin_builder, prepare
 from cyclegan_tf.data.folder_source import FolderSource, partners, stems
+from cyclegan_tf.data.picture_files import has_folder
 from cyclegan_tf.data.tfds_source import (
     TfdsSource,
     find_archive,
@@ -34,7 +35,7 @@ _BOTH_WAYS = (
 )
 _PAIRED_MODELS = "--model=pix2pix or --model=autoencoder"
 # Where pairs lie in a data set that keeps the pictures of a pair together; the first that is there.
-_PAIRED_SPLITS = {"train": ("train",), "test": ("test", "val", "validation")}
+PAIRED_SPLITS = {"train": ("train",), "test": ("test", "val", "validation")}
 _Reader = Callable[..., np.ndarray]
 _log = logging.getLogger(__name__)
 
@@ -173,11 +174,11 @@ def _folder(data: str, split: str, readers: Sequence[_Reader], paired: bool) -> 
     if not os.path.isdir(data):
         raise UserError(f"{data} is neither a folder nor a built-in data set; {_BOTH_WAYS}")
     pair = [os.path.join(data, split + domain) for domain in "AB"]
-    missing = [folder for folder in pair if not os.path.isdir(folder)]
+    missing = [folder for folder in pair if not has_folder(folder)]
     if not missing:
         return _folders(pair, readers, paired)
-    joined = [os.path.join(data, name) for name in _PAIRED_SPLITS[split]]
-    joined = [folder for folder in joined if os.path.isdir(folder)]
+    joined = [os.path.join(data, name) for name in PAIRED_SPLITS[split]]
+    joined = [folder for folder in joined if has_folder(folder)]
     if len(missing) == 2 and joined and paired:
         return _side_by_side(*(FolderSource(joined[0], read) for read in readers))
     if len(missing) == 2 and split == "test":
@@ -241,7 +242,7 @@ def _tfds_pairs(
     builder: "tfds.core.DatasetBuilder", split: str, readers: Sequence[_Reader]
 ) -> Sources | None:
     """Opens a data set of which each example is a pair."""
-    names = [name for name in _PAIRED_SPLITS[split] if name in builder.info.splits]
+    names = [name for name in PAIRED_SPLITS[split] if name in builder.info.splits]
     if split == "test" and not names:
         return None
     name = names[0] if names else split

@@ -4,8 +4,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from cyclegan_tf.data.picture_files import has_folder, open_folder
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import UnreadableImageError, find_images
+from cyclegan_tf.images import UnreadableImageError
 from cyclegan_tf.preparation.findings import Check, DomainContent, Place, groups, judge
 from cyclegan_tf.preparation.fingerprints import Fingerprint, fingerprint, near_pairs
 from cyclegan_tf.preparation.parallel import in_order
@@ -27,13 +28,13 @@ def domain_folders(data: Path, other: Path | None = None) -> dict[str, Path]:
         UserError: If there is no such folder, or `other` is given beside a whole data set.
     """
     for folder in (data, other):
-        if folder is not None and not folder.is_dir():
+        if folder is not None and not has_folder(folder):
             raise UserError(f"{folder} is no folder; expected one of pictures, or with trainA, ...")
-    if not any((data / name).is_dir() for name in DOMAINS):
+    if not any(has_folder(data / name) for name in DOMAINS):
         return {"trainA": data} | ({"trainB": other} if other else {})
     if other:
         raise UserError(f"{data} holds both domains already, so --other={other} says too much")
-    there = [name for name in DOMAINS if (data / name).is_dir()]
+    there = [name for name in DOMAINS if has_folder(data / name)]
     # Training needs both; the test needs both or none.
     needed = {"trainA", "trainB"} | ({"testA", "testB"} if {"testA", "testB"} & {*there} else set())
     return {name: data / name for name in DOMAINS if name in needed}
@@ -43,7 +44,7 @@ def check(folders: Mapping[str, Path], crop_size: int = 256, progress: bool = Tr
     """Looks into every picture of a data set.
 
     Args:
-        folders: By the names in `DOMAINS`; a missing folder counts as empty.
+        folders: By the names in `DOMAINS`, packed or not; a missing folder counts as empty.
         crop_size: Smaller pictures are pointed out, in pixels.
         progress: Whether to show bars.
 
@@ -57,23 +58,26 @@ def check(folders: Mapping[str, Path], crop_size: int = 256, progress: bool = Tr
 
 
 def _look(name: str, folder: Path, progress: bool) -> DomainContent:
-    names, ignored = find_images(folder) if folder.is_dir() else ([], 0)
+    if not has_folder(folder):
+        return DomainContent(folder, folder.joinpath, {}, {}, ignored=0)
+    files = open_folder(folder)
 
     def attempt(picture: str) -> Fingerprint | str:
         try:
-            return fingerprint(folder / picture)
+            return fingerprint(files.encoded(picture))
         except UnreadableImageError as error:
             return str(error)
         except OSError as error:  # No permission, or gone meanwhile.
             return f"{folder / picture}: {error.strerror}"
 
-    outcomes = in_order(attempt, names, f"reading {name}", len(names), progress)
-    pairs = list(zip(names, outcomes, strict=True))
+    outcomes = in_order(attempt, files.names, f"reading {name}", len(files.names), progress)
+    pairs = list(zip(files.names, outcomes, strict=True))
     return DomainContent(
         folder,
+        files.encoded,
         {picture: found for picture, found in pairs if isinstance(found, Fingerprint)},
         {picture: reason for picture, reason in pairs if isinstance(reason, str)},
-        ignored,
+        files.ignored,
     )
 
 

@@ -56,7 +56,7 @@ def write_report(folder: Path, found: Check) -> list[Path]:
         written.append(folder / "contact_sheet.png")
     pairs = [*((group[0], group[1]) for group in found.same), *found.near][:_PAIRS]
     if pairs:
-        shown = [[_small(found.path(place)) for place in pair] for pair in pairs]
+        shown = [[_small(found.encoded(place)) for place in pair] for pair in pairs]
         labels = [f"{'/'.join(one)} = {'/'.join(other)}" for one, other in pairs]
         write_image(duplicates, grid(shown, ["", ""], labels))
         written.append(duplicates)
@@ -79,8 +79,8 @@ def _samples(content: DomainContent) -> Sequence[np.ndarray]:
     names = [*content.prints]
     count = min(_PICTURES, len(names))
     chosen = np.linspace(0, len(names) - 1, count).round().astype(int)
-    return [_small(content.folder / names[number]) for number in chosen]
+    return [_small(content.encoded(names[number])) for number in chosen]
 
 
-def _small(path: Path) -> np.ndarray:
-    return resize(read_image(path), _SIDE)
+def _small(encoded: Path | bytes) -> np.ndarray:
+    return resize(read_image(encoded), _SIDE)

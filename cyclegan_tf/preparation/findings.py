@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,14 @@ class DomainContent:
 
     Attributes:
         folder: Where it is.
+        encoded: Gives a picture's file, or what it holds, by name.
         prints: The readable pictures by name, sorted.
         unreadable: The others by name, with the reason.
         ignored: How many files are no pictures by their suffix.
     """
 
     folder: Path
+    encoded: Callable[[str], Path | bytes]
     prints: dict[str, Fingerprint]
     unreadable: dict[str, str]
     ignored: int
@@ -89,9 +91,9 @@ class Check:
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def path(self, place: Place) -> Path:
-        """Where a picture lies."""
-        return self.domains[place[0]].folder / place[1]
+    def encoded(self, place: Place) -> Path | bytes:
+        """Gives a picture's file, or what it holds."""
+        return self.domains[place[0]].encoded(place[1])
 
     def facts(self) -> dict[str, Any]:
         """Returns everything as JSON can hold it."""

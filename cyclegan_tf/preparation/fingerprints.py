@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -46,16 +47,16 @@ class Fingerprint:
         return bool(spread.max() <= _GREY_SPREAD)
 
 
-def fingerprint(path: Path) -> Fingerprint:
-    """Reads a picture and takes its fingerprint.
+def fingerprint(source: Path | bytes) -> Fingerprint:
+    """Reads a picture's file, or what it holds, and takes its fingerprint.
 
     Raises:
         UnreadableImageError: If it cannot be decoded.
     """
-    with open_image(path) as image:
+    with open_image(source) as image:
         mode = image.mode
-    pixels = read_image(path)
-    with path.open("rb") as file:
+    pixels = read_image(source)
+    with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         file_digest = hashlib.sha256()
         while chunk := file.read(2**20):
             file_digest.update(chunk)

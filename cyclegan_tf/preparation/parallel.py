@@ -1,7 +1,7 @@
 """Many pictures at once, in order, with progress, and never more than a few in memory."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ def in_order(
     title: str,
     total: int | None = None,
     progress: bool = True,
-) -> Iterator[_Result]:
+) -> Generator[_Result, None, None]:
     """Does something with every item on all cores.
 
     Args:

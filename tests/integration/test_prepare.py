@@ -106,6 +106,23 @@ def test_an_archive_is_fetched(
     assert run("check", str(tmp_path / "out"), "--crop_size=32") == 0
 
 
+def test_a_data_set_is_packed_and_then_trained_on(
+    picture_folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("array_record", reason="packing needs array_record (Linux, macOS on ARM)")
+    data = shutil.copytree(picture_folders, tmp_path / "data")
+    (data / "trainB/bad.png").write_text("<html>")
+    assert run("pack", str(data), f"--output={tmp_path / 'out'}", "--shard_mb=1") == 0
+    printed = capsys.readouterr()
+    assert "out: trainA 6, trainB 9, testA 3, testB 3, in 4 files" in printed.out
+    assert "left out trainB/bad.png: " in printed.err
+    dry = ["--dry_run", f"--data={tmp_path / 'out'}", f"--workdir={tmp_path / 'run'}"]
+    assert train.main(["train", *dry]) == 0
+    assert "6 / 9 training pictures, 3 / 3 test pictures" in capsys.readouterr().out
+    with pytest.raises(UserError, match="is there already"):
+        run("pack", str(data), f"--output={tmp_path / 'out'}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -118,6 +135,9 @@ def test_an_archive_is_fetched(
         (["faces", "photos", "--output=x", "--margin=-1"], "--margin=-1.0: expected at least 0"),
         (["fetch", "--output=x"], "what is to be fetched"),
         (["fetch", "horse2zebbra", "--output=x"], "known are apple2orange"),
+        (["pack", "photos"], "--output is needed"),
+        (["pack", "nowhere", "--output=x"], "nowhere holds none of the folders trainA, trainB"),
+        (["pack", "photos", "--output=x", "--shard_mb=0"], "--shard_mb=0: expected at least 1"),
         (["check"], "--data is needed"),
         (["check", "one", "two"], "unexpected argument one"),
         (["check", "one", "--data=two"], "unexpected argument one"),

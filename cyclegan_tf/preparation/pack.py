@@ -1,0 +1,119 @@
+"""Packing a data set: the files of its folders, as they are, in a few large ones."""
+
+import contextlib
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from cyclegan_tf.data.folder_source import MAX_LOST_FRACTION, some
+from cyclegan_tf.data.packed import Index, checksum
+from cyclegan_tf.data.picture_files import PictureFiles, has_folder, open_folder
+from cyclegan_tf.data.shards import ShardWriter
+from cyclegan_tf.data.sources import PAIRED_SPLITS
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.files import new_folder
+from cyclegan_tf.images import UnreadableImageError, read_image
+from cyclegan_tf.preparation.check import DOMAINS
+from cyclegan_tf.preparation.parallel import in_order
+from cyclegan_tf.preparation_options import PackOptions
+
+FOLDERS = (*DOMAINS, *itertools.chain(*PAIRED_SPLITS.values()))
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What was written.
+
+    Attributes:
+        counts: Pictures by folder, `trainA` and so on.
+        unreadable: Pictures that were left out, with the reason.
+        shards: How many files hold the pictures.
+    """
+
+    counts: dict[str, int]
+    unreadable: list[str]
+    shards: int
+
+
+class _Place(NamedTuple):
+    folder: str
+    files: PictureFiles
+    name: str
+
+
+def pack(data: Path, output: Path, options: PackOptions, progress: bool = True) -> Packed:
+    """Packs the folders of a data set that training knows, each for itself.
+
+    Every picture is decoded once, to leave out what is none, and stored as its file is.
+
+    Args:
+        data: Holds some of `FOLDERS`; may be packed itself.
+        output: A new folder, which appears whole or not at all.
+        options: How large the files may become.
+        progress: Whether to show a bar.
+
+    Raises:
+        UserError: If there is nothing to pack, more than a quarter of a folder is unreadable,
+            `output` is there already, or ArrayRecord is missing.
+        OSError: If it cannot be written.
+    """
+    options = options.validate()
+    there = [name for name in FOLDERS if has_folder(data / name)]
+    if not there:
+        raise UserError(f"{data} holds none of the folders {', '.join(FOLDERS)}")
+    opened = {name: open_folder(data / name) for name in there}
+    for name, files in opened.items():
+        if not files.names:
+            raise UserError(f"{data / name} holds no pictures ({files.ignored} other files)")
+    places = [
+        _Place(folder, files, name) for folder, files in opened.items() for name in files.names
+    ]
+    indices = {}
+    contents = in_order(_read, places, "packing", len(places), progress)
+    with new_folder(output) as target, contextlib.closing(contents):
+        pairs = zip(places, contents, strict=True)
+        for name, group in itertools.groupby(pairs, lambda pair: pair[0].folder):
+            indices[name] = _write(target / name, group, options.shard_mb * 2**20)
+    return Packed(
+        {name: len(index.pictures) for name, index in indices.items()},
+        [
+            f"{folder}/{name}: {reason}"
+            for folder, index in indices.items()
+            for name, reason in index.unreadable.items()
+        ],
+        sum(len(index.shards) for index in indices.values()),
+    )
+
+
+def _read(place: _Place) -> bytes | str:
+    """Gives a file's content or, if that is no readable picture, the reason."""
+    try:
+        encoded = place.files.encoded(place.name)
+        content = encoded if isinstance(encoded, bytes) else encoded.read_bytes()
+        read_image(content)
+    except (UnreadableImageError, OSError) as error:
+        return str(error)
+    return content
+
+
+def _write(folder: Path, pairs: Iterable[tuple[_Place, bytes | str]], max_bytes: int) -> Index:
+    """Writes a packed folder."""
+    pictures: dict[str, int] = {}
+    unreadable: dict[str, str] = {}
+    with ShardWriter(folder.parent, folder.name, max_bytes) as writer:
+        for place, content in pairs:
+            if isinstance(content, bytes):
+                writer.add(content)
+                pictures[place.name] = checksum(place.name, content)
+                continue
+            unreadable[place.name] = content
+            if len(unreadable) > MAX_LOST_FRACTION * (count := len(place.files.names)):
+                raise UserError(
+                    f"{folder.name}: too many of the {count} pictures are unreadable, already "
+                    f"{len(unreadable)}: {some([': '.join(pair) for pair in unreadable.items()])}"
+                )
+    index = Index(writer.shards, pictures, unreadable)
+    index.write(folder)
+    return index
