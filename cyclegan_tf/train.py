@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.training.workdir import Workdir
+from cyclegan_tf.training.workers import find_workers
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,20 +30,23 @@ def main(arguments: Sequence[str]) -> int:
 
     workdir = Workdir(Path(line.required("workdir")))
     config = line.config(workdir.stored_config()).validate()
+    workers = find_workers()
 
     # Mistakes have been answered by now, without waiting for TensorFlow.
     cli.import_tensorflow()
     from cyclegan_tf.evaluation.evaluate import table
     from cyclegan_tf.training.description import describe
+    from cyclegan_tf.training.distribution import losing_workers
     from cyclegan_tf.training.experiment import Experiment
     from cyclegan_tf.training.loop import Interrupted
 
-    experiment = Experiment(config, workdir.root)
-    print(describe(experiment))
-    if line["dry_run"]:
-        return 0
     try:
-        experiment.train()
+        with losing_workers(workers):
+            experiment = Experiment(config, workdir.root, workers)
+            print(describe(experiment))
+            if line["dry_run"]:
+                return 0
+            experiment.train()
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)
         return interruption.exit_status
