@@ -35,8 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     # Mistakes have been answered by now, without waiting for TensorFlow.
     cli.import_tensorflow()
     from cyclegan_tf.evaluation.evaluate import table
+    from cyclegan_tf.training.agreement import losing_workers
     from cyclegan_tf.training.description import describe
-    from cyclegan_tf.training.distribution import losing_workers
     from cyclegan_tf.training.experiment import Experiment
     from cyclegan_tf.training.loop import Interrupted
 

@@ -3,21 +3,16 @@ machines."""
 
 import functools
 import logging
+import math
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 
-import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.training.workers import Workers, absent
+from cyclegan_tf.training.workers import Workers
 
 _log = logging.getLogger(__name__)
-
-# From joining on, all are there; what takes time is TensorFlow's start.
-_JOINING = 120
 
 
 def make_strategy(
@@ -73,87 +68,17 @@ def _joined(
     workers: Workers, gpus: list[tf.config.PhysicalDevice], replicas: int, wait: float
 ) -> tf.distribute.Strategy:
     if not gpus and replicas > 1:
-        raise UserError(f"--replicas={replicas}: a worker without GPU has one replica")
+        raise UserError(f"--replicas={replicas}: a worker without GPUs has one; give --replicas=1")
     # This strategy takes every GPU that it sees.
     tf.config.set_visible_devices(gpus[:replicas], "GPU")
     workers.meet(wait)
-    _log.info("all %d workers are there; joining them, at most %d s", workers.count, _JOINING)
+    _log.info("all %d workers are there; joining them, at most %g s", workers.count, wait)
     # TensorFlow's own limit is an hour, in which no line of Python would run.
-    signal.alarm(_JOINING)
+    signal.alarm(math.ceil(wait))
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     finally:
         signal.alarm(0)
-
-
-Gather = Callable[[Sequence[int]], np.ndarray]
-
-
-def make_gather(strategy: tf.distribute.Strategy, workers: Workers) -> Gather:
-    """Makes a function that every worker calls, with a few whole numbers, to get those of all.
-
-    Returns:
-        From n numbers to int64 of shape `(workers, n)`.
-    """
-    replicas = strategy.num_replicas_in_sync // workers.count
-
-    @tf.function
-    def gather(numbers: tf.Tensor) -> tf.Tensor:
-        def on_replica() -> tf.Tensor:
-            replica = tf.distribute.get_replica_context()
-            # A sum in which each has a row of its own.
-            row = tf.one_hot(
-                replica.replica_id_in_sync_group, replica.num_replicas_in_sync, dtype=tf.int64
-            )
-            return replica.all_reduce("SUM", row[:, tf.newaxis] * numbers)
-
-        return strategy.experimental_local_results(strategy.run(on_replica))[0]
-
-    return lambda numbers: gather(tf.constant(numbers, tf.int64)).numpy()[::replicas]
-
-
-def check_agreement(gather: Gather, workers: Workers, facts: Mapping[str, int]) -> None:
-    """Checks that all workers are about to do the same; all of them have to call this.
-
-    Args:
-        gather: From `make_gather`.
-        workers: Who takes part.
-        facts: What has to be the same, by what to call it.
-
-    Raises:
-        UserError: On every worker, if something is not.
-    """
-    columns = gather(list(facts.values())).T
-    for name, values in zip(facts, columns, strict=True):
-        if len(set(values)) > 1:
-            said = zip(workers.addresses, values, strict=True)
-            raise UserError(
-                f"the workers do not agree on the {name} "
-                f"({', '.join(f'{address}: {value}' for address, value in said)}); they need the "
-                "same flags, the same pictures, and a --workdir that all of them see"
-            )
-
-
-@contextmanager
-def losing_workers(workers: Workers) -> Iterator[None]:
-    """Says who is gone when TensorFlow reports that a worker is.
-
-    Raises:
-        UserError: In place of TensorFlow's error.
-    """
-    try:
-        yield
-    except tf.errors.OpError as error:
-        if workers.count == 1:
-            raise
-        gone = absent(workers.others)
-        if not gone and not isinstance(error, tf.errors.UnavailableError):
-            raise
-        who = f"the worker at {', '.join(gone)}" if gone else "another worker"
-        raise UserError(
-            f"{who} is gone; the last checkpoint is kept. Start the same command on every machine "
-            "to go on from there"
-        ) from error
 
 
 def device_name(workers: Workers = Workers()) -> str:

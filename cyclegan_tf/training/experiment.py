@@ -26,15 +26,10 @@ from cyclegan_tf.images import write_image
 from cyclegan_tf.models.autoencoders import label_maps
 from cyclegan_tf.models.translator import Translator
 from cyclegan_tf.training import assembly, conversion, loop, observers
+from cyclegan_tf.training.agreement import check_agreement, make_gather
 from cyclegan_tf.training.assembly import Data
 from cyclegan_tf.training.checkpoints import Checkpoints
-from cyclegan_tf.training.distribution import (
-    check_agreement,
-    device_name,
-    make_gather,
-    make_strategy,
-    set_intra_op_threads,
-)
+from cyclegan_tf.training.distribution import device_name, make_strategy, set_intra_op_threads
 from cyclegan_tf.training.workdir import Workdir
 from cyclegan_tf.training.workers import Workers
 
@@ -107,8 +102,7 @@ class Experiment:
         )
         if self.workers.is_chief:
             with self.workdir.locked():
-                self.workdir.store_config(self.config)
-                self._train(checkpoints, checkpoints.save, self._observers)
+                self._train(checkpoints, checkpoints.save, self._begin_records)
         else:
             _log.info("the chief, %s, shows and writes the run", self.workers.addresses[0])
             self._train(checkpoints, lambda step: None, lambda start_step: [])
@@ -117,7 +111,7 @@ class Experiment:
         self,
         checkpoints: Checkpoints,
         save: Callable[[int], None],
-        observe: Callable[[int], list[observers.Observer]],
+        begin_records: Callable[[int], list[observers.Observer]],
     ) -> None:
         run = self.config.run
         if conversion.untrained_networks(self.workdir) is not None:
@@ -141,7 +135,7 @@ class Experiment:
             self.stop_step,
             save=save,
             save_every=run.checkpoint_every,
-            observers=observe(start_step),
+            observers=begin_records(start_step),
             may_overflow=self.model.loss_scale is not None,
             steps_per_call=run.steps_per_call,
             look_every=run.sample_every,
@@ -189,7 +183,9 @@ class Experiment:
             self.config, self.test_data, self.model.translators, self.workdir
         )
 
-    def _observers(self, start_step: int) -> list[observers.Observer]:
+    def _begin_records(self, start_step: int) -> list[observers.Observer]:
+        """Stores the configuration; returns who shows and writes the run from a step on."""
+        self.workdir.store_config(self.config)
         run, batch_size = self.config.run, self.config.data.batch_size
         writer = tf.summary.create_file_writer(str(self.workdir.logs))
         samples = observers.SamplePictures(
