@@ -57,6 +57,16 @@ def check_agreement(gather: Gather, workers: Workers, facts: Mapping[str, int]) 
             )
 
 
+# What TensorFlow raises when a worker does not answer, or is another process than before.
+_FROM_OTHERS = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.CancelledError,
+)
+
+
 @contextmanager
 def losing_workers(workers: Workers) -> Iterator[None]:
     """Says who is gone when TensorFlow reports that a worker is.
@@ -70,7 +80,7 @@ def losing_workers(workers: Workers) -> Iterator[None]:
         if workers.count == 1:
             raise
         gone = absent(workers.others)
-        if not gone and not isinstance(error, tf.errors.UnavailableError):
+        if not gone and not isinstance(error, _FROM_OTHERS):
             raise
         who = f"the worker at {', '.join(gone)}" if gone else "another worker"
         raise UserError(

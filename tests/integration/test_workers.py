@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -165,32 +165,40 @@ def pairs_of(pictures: Path, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.fault
-@pytest.mark.parametrize("victim", [0, 1], ids=["chief", "other"])
-def test_a_worker_that_is_killed_ends_the_other_and_both_go_on(
-    victim: int, picture_folders: Path, tmp_path: Path
-) -> None:
-    workdir = tmp_path / "run"
-    options = {**TINY, **CYCLEGAN, "data": picture_folders, "checkpoint_every": 3}
-    with Workers((workdir, workdir), **options, max_steps=10_000) as workers:
+def kill_one(victim: int, workdir: Path, **options: object) -> None:
+    """Kills one of two workers in the middle of a run; the other has to notice and say so."""
+    with Workers((workdir, workdir), **options) as workers:
         wait_until(lambda: len(steps(workdir)) >= 7)
         workers.processes[victim].kill()
         killed = time.monotonic()
         survivor = workers.processes[1 - victim]
         _, err = survivor.communicate(timeout=NOTICED)
-        print(f"noticed after {time.monotonic() - killed:.1f} s")
+    print(f"ended {time.monotonic() - killed:.1f} s after the other was killed")
     assert survivor.returncode == 1
     last = err.splitlines()[-1]
     assert last.startswith(f"error: the worker at {workers.addresses[victim]} is gone")
     assert "Traceback" not in err
 
-    reached = max(int(path.stem[5:]) for path in (workdir / "checkpoints").glob("*.index"))
-    assert reached % 3 == 0
-    train(workdir, max_steps=reached + 2)
-    train(tmp_path / "whole", **options, max_steps=reached + 2)
-    assert steps(workdir) == steps(tmp_path / "whole")
-    resumed, whole = checkpoint(workdir), checkpoint(tmp_path / "whole")
-    assert [name for name in whole if not np.array_equal(whole[name], resumed[name])] == []
+
+@pytest.mark.fault
+def test_a_chief_that_is_killed_ends_the_other(picture_folders: Path, tmp_path: Path) -> None:
+    kill_one(0, tmp_path, **TINY, **CYCLEGAN, data=picture_folders)
+
+
+@pytest.mark.fault
+def test_a_worker_that_is_killed_ends_the_other_and_both_go_on_to_the_same_bits(
+    picture_folders: Path, tmp_path: Path
+) -> None:
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    options = {**TINY, **CYCLEGAN, "data": picture_folders, "checkpoint_every": 3}
+    kill_one(1, run, **options)
+    kept = max(int(path.stem[5:]) for path in (run / "checkpoints").glob("*.index"))
+    assert kept % 3 == 0
+    train(run, max_steps=kept + 2)
+    train(whole, **options, max_steps=kept + 2)
+    assert steps(run) == steps(whole)
+    ours, theirs = checkpoint(run), checkpoint(whole)
+    assert [name for name in theirs if not np.array_equal(theirs[name], ours[name])] == []
 
 
 @pytest.mark.fault
@@ -226,26 +234,39 @@ def test_workers_that_see_other_workdirs_refuse_to_go_on(
     assert not (tmp_path / "unseen").exists()
 
 
-@pytest.fixture
-def stranger() -> Iterator[str]:
-    """The address of somebody who listens and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-
-
-def test_a_worker_that_never_comes_is_named(picture_folders: Path, tmp_path: Path) -> None:
-    mine, never = (f"127.0.0.1:{port}" for port in free_ports(2))
+def start_alone(config: str, *flags: str) -> tuple[int, str]:
+    """Starts one worker; returns its exit status and the last line of its stderr."""
     ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "cyclegan_tf.train", f"--workdir={tmp_path / 'w'}"),
-            *(f"--data={picture_folders}", "--batch_size=2", "--wait_for_workers=1"),
-        ],
-        env={**os.environ, "TF_CONFIG": tf_config([mine, never], 0)},
+        [sys.executable, "-m", "cyclegan_tf.train", *flags],
+        env={**os.environ, "TF_CONFIG": config},
         capture_output=True,
         text=True,
         timeout=STARTED,
     )
-    assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1].startswith(f"error: after 1 s nobody answers at {never}:")
     assert "Traceback" not in ended.stderr
+    return ended.returncode, ended.stderr.splitlines()[-1]
+
+
+def test_a_bad_tf_config_is_one_line(tmp_path: Path) -> None:
+    status, last = start_alone(tf_config(["a:1", "b:2"], 2), f"--workdir={tmp_path}")
+    assert (status, last[:46]) == (1, "error: TF_CONFIG: there is no worker 2 among 2")
+
+
+def test_a_worker_that_never_comes_is_named(picture_folders: Path, tmp_path: Path) -> None:
+    mine, never = (f"127.0.0.1:{port}" for port in free_ports(2))
+    flags = (f"--data={picture_folders}", "--batch_size=2", "--wait_for_workers=1")
+    status, last = start_alone(tf_config([mine, never], 0), f"--workdir={tmp_path / 'w'}", *flags)
+    assert status == 1
+    assert last.startswith(f"error: after 1 s nobody answers at {never}:")
     assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.fault
+def test_what_listens_and_is_no_worker_is_waited_for_in_bounded_time(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        config = tf_config([f"127.0.0.1:{p}" for p in (port, other.getsockname()[1])], 0)
+        flags = ("--data=any", "--batch_size=2", "--wait_for_workers=3")
+        status, last = start_alone(config, f"--workdir={tmp_path / 'w'}", *flags)
+    assert status == -signal.SIGALRM
+    assert last == "all 2 workers are there; joining them, at most 3 s"
