@@ -33,7 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     workers = find_workers()
 
     # Mistakes have been answered by now, without waiting for TensorFlow.
-    cli.import_tensorflow()
+    # It calls workers crashed that only have ended before others; of lost ones, we say more.
+    cli.import_tensorflow(quiet=workers.count > 1)
     from cyclegan_tf.evaluation.evaluate import table
     from cyclegan_tf.training.agreement import losing_workers
     from cyclegan_tf.training.description import describe

@@ -57,6 +57,12 @@ def check_agreement(gather: Gather, workers: Workers, facts: Mapping[str, int]) 
             )
 
 
+class WorkerLost(UserError):
+    """Another worker is gone, and with it what TensorFlow would wait for in order to end."""
+
+    at_once = True
+
+
 # What TensorFlow raises when a worker does not answer, or is another process than before.
 _FROM_OTHERS = (
     tf.errors.UnavailableError,
@@ -72,7 +78,7 @@ def losing_workers(workers: Workers) -> Iterator[None]:
     """Says who is gone when TensorFlow reports that a worker is.
 
     Raises:
-        UserError: In place of TensorFlow's error.
+        WorkerLost: In place of TensorFlow's error.
     """
     try:
         yield
@@ -83,7 +89,7 @@ def losing_workers(workers: Workers) -> Iterator[None]:
         if not gone and not isinstance(error, _FROM_OTHERS):
             raise
         who = f"the worker at {', '.join(gone)}" if gone else "another worker"
-        raise UserError(
+        raise WorkerLost(
             f"{who} is gone; the last checkpoint is kept. Start the same command on every machine "
             "to go on from there"
         ) from error
