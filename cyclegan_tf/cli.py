@@ -188,11 +188,16 @@ def _plain(option: dataclasses.Field[Any]) -> type:
     return next((kind for kind in kinds if kind is not types.NoneType), option.type)  # type: ignore[return-value]
 
 
-def import_tensorflow() -> None:
+def import_tensorflow(quiet: bool = False) -> None:
     """Imports TensorFlow without what its libraries write to stderr about missing GPUs.
 
     They do so before Python's logging, or any setting, reaches them.
+
+    Args:
+        quiet: Whether it is to write nothing later, either, unless TF_CPP_MIN_LOG_LEVEL is set.
     """
+    if quiet:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     terminal = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -222,6 +227,10 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     except (UserError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         status = 1
+        if isinstance(error, UserError) and error.at_once:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)

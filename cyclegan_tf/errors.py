@@ -2,4 +2,10 @@
 
 
 class UserError(ValueError):
-    """A mistake in what the user gave; commands print it as one line and exit non-zero."""
+    """A mistake in what the user gave; commands print it as one line and exit non-zero.
+
+    Attributes:
+        at_once: Whether the process then ends without waiting for what its libraries do at exit.
+    """
+
+    at_once = False

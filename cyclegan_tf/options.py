@@ -303,8 +303,11 @@ class RunConfig(Options):
     replicas: int | None = option(
         None,
         "GPUs to use, or logical CPUs where there is no GPU (default: as many GPUs as divide "
-        "the batch).",
+        "the batch); on each worker, where TF_CONFIG names several.",
         minimum=1,
+    )
+    wait_for_workers: float = option(
+        300.0, "Seconds to wait at the start for the other workers of TF_CONFIG.", above=0.0
     )
     intra_op_threads: int | None = option(
         None,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.training.workdir import Workdir
+from cyclegan_tf.training.workers import find_workers
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,26 +30,32 @@ def main(arguments: Sequence[str]) -> int:
 
     workdir = Workdir(Path(line.required("workdir")))
     config = line.config(workdir.stored_config()).validate()
+    workers = find_workers()
 
     # Mistakes have been answered by now, without waiting for TensorFlow.
-    cli.import_tensorflow()
+    # It calls workers crashed that only have ended before others; of lost ones, we say more.
+    cli.import_tensorflow(quiet=workers.count > 1)
     from cyclegan_tf.evaluation.figures import table
+    from cyclegan_tf.training.agreement import losing_workers
     from cyclegan_tf.training.description import describe
     from cyclegan_tf.training.experiment import Experiment
     from cyclegan_tf.training.loop import Interrupted
     from cyclegan_tf.training.run_report import report_if_possible
 
-    experiment = Experiment(config, workdir.root)
-    print(describe(experiment))
-    if line["dry_run"]:
-        return 0
     try:
-        experiment.train()
+        with losing_workers(workers):
+            experiment = Experiment(config, workdir.root, workers)
+            print(describe(experiment))
+            if line["dry_run"]:
+                return 0
+            experiment.train()
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)
-        if page := report_if_possible(workdir.root):
+        if workers.is_chief and (page := report_if_possible(workdir.root)):
             print(f"report: {page}")
         return interruption.exit_status
+    if not workers.is_chief:
+        return 0
     evaluation = experiment.evaluate()
     if page := report_if_possible(workdir.root):
         print(f"report:      {page}")

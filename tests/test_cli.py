@@ -135,3 +135,21 @@ def test_the_exit_status(body, status, message):
     )
     done = run_python("-c", code)
     assert (done.returncode, done.stderr) == (status, message)
+
+
+def test_an_error_may_end_the_process_at_once() -> None:
+    # TensorFlow, at exit, waits for workers that are gone.
+    program = """
+import atexit
+from cyclegan_tf import cli
+from cyclegan_tf.errors import UserError
+class Lost(UserError):
+    at_once = True
+def main(arguments):
+    print("begun")
+    atexit.register(print, "waited")
+    raise Lost("gone")
+cli.run(main)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "begun\n", "error: gone\n")

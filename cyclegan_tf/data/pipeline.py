@@ -7,7 +7,7 @@ cost, sees the same batches on any number of replicas, and never gets the same c
 
 import os
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import tensorflow as tf
 
@@ -16,6 +16,21 @@ from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.folder_source import some
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.errors import UserError
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of every global batch that one of several input pipelines gives.
+
+    Args:
+        index: Of the pipeline.
+        count: Of pipelines; each gives as many neighbouring pictures of a batch.
+        replicas: Over all pipelines; each takes as many neighbouring pictures.
+    """
+
+    index: int = 0
+    count: int = 1
+    replicas: int = 1
 
 
 def keep_pairs(domain_a: Domain, domain_b: Domain) -> tuple[Domain, Domain]:
@@ -45,6 +60,7 @@ def unpaired_dataset(
     seed: int,
     start_step: int = 0,
     stop_step: int | None = None,
+    share: Share = Share(),
 ) -> tf.data.Dataset:
     """Streams training batches; batch k is a pure function of `seed` and k.
 
@@ -61,10 +77,11 @@ def unpaired_dataset(
         seed: Any integer.
         start_step: Number of the first batch, from 0.
         stop_step: Number after the last batch; None for a stream without end.
+        share: The part of each batch that is wanted.
 
     Returns:
         Pairs `(real_a, real_b)`, float32 in [-1, 1], shape
-        `(batch_size, height, width, channels)`.
+        `(batch_size / replicas, height, width, channels)`.
 
     Raises:
         UserError: If `batch_size` exceeds 1 where pictures keep their sizes.
@@ -76,7 +93,7 @@ def unpaired_dataset(
             for salt, domain in enumerate((domain_a, domain_b))
         )
 
-    return _batches(pair, geometry, batch_size, start_step, stop_step)
+    return _batches(pair, geometry, batch_size, start_step, stop_step, share)
 
 
 def paired_dataset(
@@ -89,6 +106,7 @@ def paired_dataset(
     seed: int,
     start_step: int = 0,
     stop_step: int | None = None,
+    share: Share = Share(),
 ) -> tf.data.Dataset:
     """Streams training batches of pairs; batch k is a pure function of `seed` and k.
 
@@ -105,11 +123,12 @@ def paired_dataset(
         seed: Any integer.
         start_step: Number of the first batch, from 0.
         stop_step: Number after the last batch; None for a stream without end.
+        share: The part of each batch that is wanted.
 
     Returns:
         Pairs `(real_a, real_b)`, float32 in [-1, 1], shape
-        `(batch_size, height, width, channels)`. `to_uint8` gives the class numbers of label
-        maps back.
+        `(batch_size / replicas, height, width, channels)`. `to_uint8` gives the class numbers of
+        label maps back.
 
     Raises:
         UserError: If `batch_size` exceeds 1 where pictures keep their sizes, or the pictures of
@@ -125,7 +144,7 @@ def paired_dataset(
             _picture(domain_b, number, change, kept_colours, geometry),
         )
 
-    return _batches(pair, geometry, batch_size, start_step, stop_step)
+    return _batches(pair, geometry, batch_size, start_step, stop_step, share)
 
 
 def _check_sizes(domain_a: Domain, domain_b: Domain, geometry: Geometry) -> None:
@@ -173,18 +192,25 @@ def _batches(
     batch_size: int,
     start_step: int,
     stop_step: int | None,
+    share: Share,
 ) -> tf.data.Dataset:
-    """Batches what `pair` gives for the positions of the stream from one step to another."""
+    """Batches what `pair` gives for the positions of a share from one step to another."""
     if batch_size > 1 and None in geometry.output_size:
         raise UserError(
             f"preprocess={geometry.preprocess} gives pictures of different sizes, which needs "
             f"batch_size=1, not {batch_size}"
         )
-    stop = tf.int64.max if stop_step is None else stop_step * batch_size
-    examples = tf.data.Dataset.range(start_step * batch_size, stop).map(
-        pair, num_parallel_calls=os.cpu_count(), deterministic=True
+    own = batch_size // share.count
+
+    def position(count: tf.Tensor) -> tf.Tensor:
+        return count // own * batch_size + share.index * own + count % own
+
+    stop = tf.int64.max if stop_step is None else stop_step * own
+    examples = tf.data.Dataset.range(start_step * own, stop).map(
+        lambda count: pair(position(count)), num_parallel_calls=os.cpu_count(), deterministic=True
     )
-    return _with_options(examples.batch(batch_size, drop_remainder=True).prefetch(2))
+    local = examples.batch(batch_size // share.replicas, drop_remainder=True)
+    return _with_options(local.prefetch(2))
 
 
 def evaluation_pictures(domain: Domain, geometry: Geometry) -> tf.data.Dataset:

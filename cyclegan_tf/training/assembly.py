@@ -14,6 +14,7 @@ from cyclegan_tf.data.builders import LABELS
 from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.data.pipeline import (
+    Share,
     evaluation_pictures,
     keep_pairs,
     paired_dataset,
@@ -111,8 +112,12 @@ def geometry(config: Config) -> Geometry:
     )
 
 
-def batches(config: Config, data: Data, start_step: int, stop_step: int) -> tf.data.Dataset:
-    """Returns the stream of global batches from a step on, of pairs where the model needs them.
+def batches(
+    config: Config, data: Data, start_step: int, stop_step: int, share: Share = Share()
+) -> tf.data.Dataset:
+    """Returns the stream of global batches, or of a share of each, from a step on.
+
+    They are of pairs where the model needs them.
 
     Args:
         config: Of the run.
@@ -134,6 +139,7 @@ def batches(config: Config, data: Data, start_step: int, stop_step: int) -> tf.d
         seed=config.optimizer.seed,
         start_step=start_step,
         stop_step=stop_step,
+        share=share,
     )
     return stream.map(lambda a, b: (a, to_uint8(b))) if segments(config) else stream
 

@@ -30,7 +30,11 @@ def describe(experiment: Experiment) -> str:
     gigabytes = expected_memory(experiment) / 2**30
     replicas = experiment.strategy.num_replicas_in_sync
     gpus = len(tf.config.list_physical_devices("GPU"))
+    workers = experiment.workers
     devices = f"{replicas} replica(s), {gpus} GPU(s) found"
+    if workers.count > 1:
+        role = "the chief" if workers.is_chief else f"worker {workers.index}"
+        devices += f"; {workers.count} workers, this is {role}"
     return "\n".join(
         (
             f"workdir:     {experiment.workdir.root}",

@@ -1,40 +1,55 @@
-"""Replicas: one model on several GPUs, or on logical CPUs where there is no GPU."""
+"""Replicas: one model on several GPUs, or on logical CPUs where there is no GPU; and on several
+machines."""
 
 import functools
 import logging
+import math
 import os
+import signal
 
 import tensorflow as tf
 
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.training.workers import Workers
 
 _log = logging.getLogger(__name__)
 
 
-def make_strategy(replicas: int | None, batch_size: int) -> tf.distribute.Strategy:
-    """Chooses the devices of a run.
+def make_strategy(
+    replicas: int | None, batch_size: int, workers: Workers = Workers(), wait: float = 300.0
+) -> tf.distribute.Strategy:
+    """Chooses the devices of a run. Several workers meet here: TensorFlow must not have computed
+    anything before.
 
     Args:
-        replicas: How many; None takes the largest number of GPUs that divides the batch, and
-            one CPU where there is no GPU.
+        replicas: How many on each worker; None takes the largest number of GPUs that divides the
+            batch, and one CPU where there is no GPU.
         batch_size: Pictures of each domain in a step, over all replicas.
+        workers: Who takes part.
+        wait: Seconds to wait for the others.
 
     Returns:
-        TensorFlow's default strategy for one replica, else a `MirroredStrategy`.
+        TensorFlow's default strategy for one replica, a `MirroredStrategy` for several, and a
+        `MultiWorkerMirroredStrategy` for several workers.
 
     Raises:
-        UserError: If the batch cannot be divided, or there are fewer GPUs than asked for.
+        UserError: If the batch cannot be divided, there are fewer devices than asked for, or
+            another worker does not come.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if replicas is None:
-        replicas = max((n for n in range(1, len(gpus) + 1) if batch_size % n == 0), default=1)
-    if batch_size % replicas:
+        fitting = (n for n in range(1, len(gpus) + 1) if batch_size % (n * workers.count) == 0)
+        replicas = max(fitting, default=1)
+    if batch_size % (replicas * workers.count):
+        among = f"{workers.count} workers of " if workers.count > 1 else ""
         raise UserError(
-            f"--batch_size={batch_size} cannot be divided among --replicas={replicas}; "
+            f"--batch_size={batch_size} cannot be divided among {among}--replicas={replicas}; "
             "make the batch a multiple of the replicas"
         )
     if gpus and replicas > len(gpus):
         raise UserError(f"--replicas={replicas}: this machine has {len(gpus)} GPU(s)")
+    if workers.count > 1:
+        return _joined(workers, gpus, replicas, wait)
     kind = "GPU" if gpus else "CPU"
     if replicas == 1:
         return tf.distribute.get_strategy()
@@ -49,13 +64,31 @@ def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
     return tf.distribute.MirroredStrategy(list(devices))
 
 
-def device_name() -> str:
-    """Names what this machine computes on, such as `NVIDIA H100 x 2` or `CPU, 2 cores`."""
+def _joined(
+    workers: Workers, gpus: list[tf.config.PhysicalDevice], replicas: int, wait: float
+) -> tf.distribute.Strategy:
+    if not gpus and replicas > 1:
+        raise UserError(f"--replicas={replicas}: a worker without GPUs has one; give --replicas=1")
+    # This strategy takes every GPU that it sees.
+    tf.config.set_visible_devices(gpus[:replicas], "GPU")
+    workers.meet(wait)
+    _log.info("all %d workers are there; joining them, at most %g s", workers.count, wait)
+    # TensorFlow's own limit is an hour, in which no line of Python would run.
+    signal.alarm(math.ceil(wait))
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    finally:
+        signal.alarm(0)
+
+
+def device_name(workers: Workers = Workers()) -> str:
+    """Names what a run computes on, such as `NVIDIA H100 x 2` or `CPU, 2 cores, 2 workers`."""
     gpus = tf.config.list_physical_devices("GPU")
+    together = f", {workers.count} workers" if workers.count > 1 else ""
     if not gpus:
-        return f"CPU, {os.cpu_count()} cores"
+        return f"CPU, {os.cpu_count()} cores{together}"
     name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    return f"{name} x {len(gpus)}" if len(gpus) > 1 else name
+    return (f"{name} x {len(gpus)}" if len(gpus) > 1 else name) + together
 
 
 def set_intra_op_threads(threads: int) -> None:

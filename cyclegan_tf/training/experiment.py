@@ -6,7 +6,8 @@ Besides the command line, only this file and those of its row (see docs/architec
 
 import json
 import logging
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -18,7 +19,7 @@ import tensorflow as tf
 
 from cyclegan_tf import compat
 from cyclegan_tf.config import Config
-from cyclegan_tf.data.pipeline import epoch_steps
+from cyclegan_tf.data.pipeline import Share, epoch_steps
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.evaluate import Evaluation, evaluate, sample_sheet
 from cyclegan_tf.files import write_atomically
@@ -26,10 +27,12 @@ from cyclegan_tf.images import write_image
 from cyclegan_tf.models.autoencoders import label_maps
 from cyclegan_tf.models.translator import Translator
 from cyclegan_tf.training import assembly, conversion, loop, observers
+from cyclegan_tf.training.agreement import check_agreement, make_gather
 from cyclegan_tf.training.assembly import Data
 from cyclegan_tf.training.checkpoints import Checkpoints
 from cyclegan_tf.training.distribution import device_name, make_strategy, set_intra_op_threads
 from cyclegan_tf.training.workdir import Workdir
+from cyclegan_tf.training.workers import Workers
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ class Experiment:
     Args:
         config: The whole configuration, validated.
         workdir: Where its files lie.
+        workers: Who takes part. They meet here, and then have to do the same in the same order;
+            the chief alone writes.
 
     Attributes:
         config: The configuration; of a converted run, with the architecture that was found.
@@ -50,12 +55,13 @@ class Experiment:
         stop_step: Steps at the run's end, counted from its first.
 
     Raises:
-        UserError: If the workdir holds a run that computes something else, or the data
-            cannot be used.
+        UserError: If the workdir holds a run that computes something else, the data cannot be
+            used, or a worker does not come.
     """
 
-    def __init__(self, config: Config, workdir: str | Path) -> None:
+    def __init__(self, config: Config, workdir: str | Path, workers: Workers = Workers()) -> None:
         self.config = config.validate()
+        self.workers = workers
         self.workdir = Workdir(Path(workdir))
         stored = self.workdir.stored_config()
         converted = conversion.untrained_networks(self.workdir)
@@ -69,7 +75,9 @@ class Experiment:
             )
         if config.run.intra_op_threads:
             set_intra_op_threads(config.run.intra_op_threads)
-        self.strategy = make_strategy(config.run.replicas, config.data.batch_size)
+        self.strategy = make_strategy(
+            config.run.replicas, config.data.batch_size, workers, config.run.wait_for_workers
+        )
         train_data = Data.load(config, "train")
         if train_data is None:
             raise UserError("the data has no training split")
@@ -98,42 +106,79 @@ class Experiment:
             UserError: If the run cannot go on; `loop.NotFinite` when a loss is no number.
             loop.Interrupted: After a signal.
         """
-        with self.workdir.locked():
-            self.workdir.store_config(self.config)
-            self._store_description()
-            run = self.config.run
-            checkpoints = Checkpoints(
-                self.workdir.checkpoints, self.model.state(), run.keep_checkpoints
-            )
-            if conversion.untrained_networks(self.workdir) is not None:
-                conversion.restore_networks(self.workdir, self.model.state())
-                start_step = 0
-            else:
-                start_step = checkpoints.restore_latest() or 0
-            if start_step >= self.stop_step:
-                _log.info("the run has reached its end, step %d of %d", start_step, self.stop_step)
-                return
-            if start_step:
-                _log.info("continuing at step %d of %d", start_step, self.stop_step)
-            step = loop.distributed_step(
-                self.strategy, self.model.train_step, self.config.optimizer.jit_compile
-            )
-            loop.train(
-                loop.one_by_one(step) if run.steps_per_call == 1 else loop.in_one_call(step),
-                self.strategy.experimental_distribute_dataset(self.batches(start_step)),
-                start_step,
-                self.stop_step,
-                save=checkpoints.save,
-                save_every=run.checkpoint_every,
-                observers=self._observers(start_step),
-                may_overflow=self.model.loss_scale is not None,
-                steps_per_call=run.steps_per_call,
-                look_every=run.sample_every,
-            )
+        checkpoints = Checkpoints(
+            self.workdir.checkpoints, self.model.state(), self.config.run.keep_checkpoints
+        )
+        if self.workers.is_chief:
+            with self.workdir.locked():
+                self._train(checkpoints, checkpoints.save, self._begin_records)
+        else:
+            _log.info("the chief, %s, shows and writes the run", self.workers.addresses[0])
+            self._train(checkpoints, lambda step: None, lambda start_step: [])
 
-    def batches(self, start_step: int) -> tf.data.Dataset:
-        """Returns the stream of global batches from a step on."""
-        return assembly.batches(self.config, self.train_data, start_step, self.stop_step)
+    def _train(
+        self,
+        checkpoints: Checkpoints,
+        save: Callable[[int], None],
+        begin_records: Callable[[int], list[observers.Observer]],
+    ) -> None:
+        run = self.config.run
+        if conversion.untrained_networks(self.workdir) is not None:
+            conversion.restore_networks(self.workdir, self.model.state())
+            start_step = 0
+        else:
+            start_step = checkpoints.restore_latest() or 0
+        agree = self._agreement(start_step) if self.workers.count > 1 else int
+        if start_step >= self.stop_step:
+            _log.info("the run has reached its end, step %d of %d", start_step, self.stop_step)
+            return
+        if start_step:
+            _log.info("continuing at step %d of %d", start_step, self.stop_step)
+        step = loop.distributed_step(
+            self.strategy, self.model.train_step, self.config.optimizer.jit_compile
+        )
+        loop.train(
+            loop.one_by_one(step) if run.steps_per_call == 1 else loop.in_one_call(step),
+            self.distributed_batches(start_step),
+            start_step,
+            self.stop_step,
+            save=save,
+            save_every=run.checkpoint_every,
+            observers=begin_records(start_step),
+            may_overflow=self.model.loss_scale is not None,
+            steps_per_call=run.steps_per_call,
+            look_every=run.sample_every,
+            agree=agree,
+        )
+
+    def _agreement(self, start_step: int) -> Callable[[int], int]:
+        """Checks that all workers do the same; returns how they agree on a signal to stop for."""
+        names = [*self.train_data.a.names, *self.train_data.b.names]
+        facts = {
+            "step to start from": start_step,
+            "checksum of the options": zlib.crc32(self.config.to_json().encode()),
+            "checksum of the pictures' names": zlib.crc32("\n".join(names).encode()),
+        }
+        gather = make_gather(self.strategy, self.workers)
+        check_agreement(gather, self.workers, facts)
+        return lambda number: int(gather([number]).max())
+
+    def batches(self, start_step: int, share: Share = Share()) -> tf.data.Dataset:
+        """Returns the stream of global batches, or of a share of each, from a step on."""
+        return assembly.batches(self.config, self.train_data, start_step, self.stop_step, share)
+
+    def distributed_batches(self, start_step: int) -> Iterable[loop.Batch]:
+        """Returns the stream for the strategy's replicas; every worker reads its share alone."""
+
+        def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            share = Share(
+                context.input_pipeline_id,
+                context.num_input_pipelines,
+                context.num_replicas_in_sync,
+            )
+            return self.batches(start_step, share)
+
+        return self.strategy.distribute_datasets_from_function(of_worker)
 
     def evaluate(self) -> Evaluation | None:
         """Evaluates the latest state on the test split and stores figures and gallery.
@@ -164,19 +209,23 @@ class Experiment:
         }
         write_atomically(self.workdir.description, json.dumps(description, indent=2) + "\n")
 
-    def _observers(self, start_step: int) -> list[observers.Observer]:
+    def _begin_records(self, start_step: int) -> list[observers.Observer]:
+        """Stores the configuration; returns who shows and writes the run from a step on."""
+        self.workdir.store_config(self.config)
+        self._store_description()
         run, batch_size = self.config.run, self.config.data.batch_size
         writer = tf.summary.create_file_writer(str(self.workdir.logs))
         samples = observers.SamplePictures(
             self.workdir.samples, run.sample_every, self._draw_samples, writer
         )
+        device = device_name(self.workers)
         if start_step == 0:
             samples.show(0)
         return [
             observers.MetricsLog(self.workdir.metrics, start_step, run.log_every),
             samples,
             observers.TensorBoardLog(writer, run.log_every, batch_size, self._learning_rate),
-            observers.Clock(self.workdir.clock, start_step, run.log_every, device_name()),
+            observers.Clock(self.workdir.clock, start_step, run.log_every, device),
             observers.ProgressBar(start_step, self.stop_step, batch_size),
         ]
 

@@ -57,6 +57,7 @@ def train(
     may_overflow: bool = False,
     steps_per_call: int = 1,
     look_every: int | None = None,
+    agree: Callable[[int], int] = int,
 ) -> None:
     """Trains from `start_step` to `stop_step`.
 
@@ -72,6 +73,8 @@ def train(
             scaling, which leaves such updates out and lowers the scale.
         steps_per_call: Steps that are taken before anybody looks; fewer where a checkpoint is due.
         look_every: Steps between looks of observers at the networks, which are taken for due, too.
+        agree: Asked after every call, with the number of the signal that has come, or 0, for the
+            one to stop for: several workers have to stop at the same step.
 
     Raises:
         NotFinite: If a number is not finite; nothing is saved then.
@@ -91,10 +94,11 @@ def train(
                     _check_finite(metrics, step, may_overflow and overflows < _OVERFLOWS)
                     for observer in observers:
                         observer.after_step(step, dict(metrics))
-                if step % save_every == 0 or step == stop_step or received:
+                number = agree(received[0] if received else 0)
+                if step % save_every == 0 or step == stop_step or number:
                     save(step)
-                if received:
-                    raise Interrupted(received[0], step)
+                if number:
+                    raise Interrupted(number, step)
     finally:
         for observer in observers:
             observer.close()

@@ -7,6 +7,7 @@ import tensorflow as tf
 from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.data.pipeline import (
+    Share,
     epoch_steps,
     evaluation_pictures,
     keep_pairs,
@@ -141,6 +142,28 @@ def test_the_position_in_the_stream_does_not_depend_on_the_batch_size():
         for k in (0, 3)
     ]
     assert_same_batches(stream(a, b, CROPPED, batch_size=3).take(2), joined)
+
+
+@pytest.mark.parametrize(("pipelines", "replicas"), [(1, 2), (2, 2), (2, 4), (4, 4)])
+def test_shares_of_all_pipelines_make_the_batch_in_its_order(pipelines, replicas):
+    a, b = load(Noise(12), CROPPED), load(Noise(5), CROPPED)
+    whole = list(stream(a, b, CROPPED, batch_size=4, start_step=5, stop_step=8))
+    shares = [
+        stream(
+            *(a, b, CROPPED),
+            batch_size=4,
+            start_step=5,
+            stop_step=8,
+            share=Share(index, pipelines, replicas),
+        ).batch(replicas // pipelines)  # What its replicas take in one step.
+        for index in range(pipelines)
+    ]
+    assert len(whole) == 3
+    for (real_a, real_b), *parts in zip(whole, *shares, strict=True):
+        for real, of_pipelines in zip((real_a, real_b), zip(*parts, strict=True), strict=True):
+            of_replicas = tf.concat(of_pipelines, 0)
+            assert of_replicas.shape[:2] == (replicas, 4 // replicas)
+            assert np.array_equal(tf.reshape(of_replicas, real.shape), real)
 
 
 def test_starting_late_takes_no_longer_and_reads_nothing_more():

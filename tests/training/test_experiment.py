@@ -111,7 +111,7 @@ def test_a_resumed_run_of_pix2pix_ends_with_the_same_bits(pairs: Path, tmp_path:
 
 def test_the_same_batches_on_any_number_of_replicas(picture_folders: Path, tmp_path: Path) -> None:
     alone, together = (experiment(picture_folders, tmp_path, replicas=n) for n in (1, 2))
-    split = iter(together.strategy.experimental_distribute_dataset(together.batches(5)))
+    split = iter(together.distributed_batches(5))
     for whole in alone.batches(5).take(4):
         parts = [together.strategy.experimental_local_results(part) for part in next(split)]
         for real, of_replicas in zip(whole, parts, strict=True):

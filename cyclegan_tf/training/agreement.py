@@ -1,0 +1,95 @@
+"""What several workers have to agree on, and what is said when one of them is lost."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import tensorflow as tf
+
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.training.workers import Workers, absent
+
+Gather = Callable[[Sequence[int]], np.ndarray]
+
+
+def make_gather(strategy: tf.distribute.Strategy, workers: Workers) -> Gather:
+    """Makes a function that every worker calls, with a few whole numbers, to get those of all.
+
+    Returns:
+        From n numbers to int64 of shape `(workers, n)`.
+    """
+    replicas = strategy.num_replicas_in_sync // workers.count
+
+    @tf.function
+    def gather(numbers: tf.Tensor) -> tf.Tensor:
+        def on_replica() -> tf.Tensor:
+            replica = tf.distribute.get_replica_context()
+            # A sum in which each has a row of its own.
+            row = tf.one_hot(
+                replica.replica_id_in_sync_group, replica.num_replicas_in_sync, dtype=tf.int64
+            )
+            return replica.all_reduce("SUM", row[:, tf.newaxis] * numbers)
+
+        return strategy.experimental_local_results(strategy.run(on_replica))[0]
+
+    return lambda numbers: gather(tf.constant(numbers, tf.int64)).numpy()[::replicas]
+
+
+def check_agreement(gather: Gather, workers: Workers, facts: Mapping[str, int]) -> None:
+    """Checks that all workers are about to do the same; all of them have to call this.
+
+    Args:
+        gather: From `make_gather`.
+        workers: Who takes part.
+        facts: What has to be the same, by what to call it.
+
+    Raises:
+        UserError: On every worker, if something is not.
+    """
+    columns = gather(list(facts.values())).T
+    for name, values in zip(facts, columns, strict=True):
+        if len(set(values)) > 1:
+            said = zip(workers.addresses, values, strict=True)
+            raise UserError(
+                f"the workers do not agree on the {name} "
+                f"({', '.join(f'{address}: {value}' for address, value in said)}); they need the "
+                "same flags, the same pictures, and a --workdir that all of them see"
+            )
+
+
+class WorkerLost(UserError):
+    """Another worker is gone, and with it what TensorFlow would wait for in order to end."""
+
+    at_once = True
+
+
+# What TensorFlow raises when a worker does not answer, or is another process than before.
+_FROM_OTHERS = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.CancelledError,
+)
+
+
+@contextmanager
+def losing_workers(workers: Workers) -> Iterator[None]:
+    """Says who is gone when TensorFlow reports that a worker is.
+
+    Raises:
+        WorkerLost: In place of TensorFlow's error.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if workers.count == 1:
+            raise
+        gone = absent(workers.others)
+        if not gone and not isinstance(error, _FROM_OTHERS):
+            raise
+        who = f"the worker at {', '.join(gone)}" if gone else "another worker"
+        raise WorkerLost(
+            f"{who} is gone; the last checkpoint is kept. Start the same command on every machine "
+            "to go on from there"
+        ) from error
