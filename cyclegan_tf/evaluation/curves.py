@@ -1,22 +1,35 @@
-"""Curves of a run's metrics, ready to be drawn in a page: grouped, smoothed, scaled, with ticks.
-
-Positions are thousandths of the plot, from its lower left corner, so that a page can stretch the
-plot to any size and leave the text as it is.
-"""
+"""Curves of a run's metrics: grouped, smoothed, and drawn by matplotlib."""
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator
 
-from cyclegan_tf.evaluation.axes import Axis, ticks
+from cyclegan_tf.evaluation.page import INK
 
-# More points than this cannot be told apart, and take space.
-MOST_POINTS = 300
 # The part of a run over which a smoothed curve is a mean.
 WINDOW = 1 / 30
+# Curves that fall by more than this are straight lines along an axis unless it is logarithmic.
+LARGE_RANGE = 20
+# Of the raw values this part is shown at least; a few spikes would flatten all the rest.
+SHOWN = 0.98
+
+# The lines' colours stand out, by 3.6 to 1 or more, from white and from a dark page.
+COLOURS = ("#2a6fdb", "#c2552d", "#3f8f4f", "#8a56b8")
+_INKED = ("axes.edgecolor", "axes.labelcolor", "grid.color", "text.color", "xtick.color")
+STYLE: Any = {
+    **dict.fromkeys((*_INKED, "ytick.color"), INK),
+    **{"axes.grid": True, "grid.alpha": 0.2, "axes.spines.top": False, "axes.spines.right": False},
+    # Names are no formulas, whatever is in them.
+    **{"legend.frameon": False, "legend.borderaxespad": 0.0, "text.parse_math": False},
+}
 
 WEIGHTED = "weighted loss"
 
@@ -100,55 +113,10 @@ GROUPS = (
 UNDECIDED = {"lsgan": (0.25, 0.25), "vanilla": (math.log(2),) * 2, "hinge": (0.0, 1.0)}
 
 
-@dataclass(frozen=True)
-class Curve:
-    """One metric.
-
-    Attributes:
-        name: As it is recorded.
-        raw: What was recorded, as an SVG path.
-        smooth: Its running mean, as an SVG path.
-        last: The running mean at the end, as text.
-        values: For each of the plot's `steps` the running mean, the least and the greatest value;
-            None where there is none.
-    """
-
-    name: str
-    raw: str
-    smooth: str
-    last: str
-    values: list[tuple[float | None, float | None, float | None]]
-
-
-@dataclass(frozen=True)
-class Plot:
-    """Metrics over steps.
-
-    Attributes:
-        group: What is shown.
-        curves: In the order of recording.
-        logarithmic: Whether the vertical axis is.
-        x_ticks: Positions and labels.
-        y_ticks: The same.
-        undecided: The position at which a discriminator would be undecided, if that is known.
-        clipped: Whether single values lie beyond the axis.
-        steps: Of the points; in the middle of those that were put together.
-        places: Their positions.
-    """
-
-    group: Group
-    curves: list[Curve]
-    logarithmic: bool
-    x_ticks: list[tuple[float, str]]
-    y_ticks: list[tuple[float, str]]
-    undecided: float | None
-    clipped: bool
-    steps: list[int]
-    places: list[float]
-
-
-def plots(steps: np.ndarray, metrics: Mapping[str, np.ndarray], gan_mode: str = "") -> list[Plot]:
-    """Prepares all metrics of a run, in groups.
+def plots(
+    steps: np.ndarray, metrics: Mapping[str, np.ndarray], gan_mode: str = ""
+) -> list[tuple[Group, Figure]]:
+    """Draws all metrics of a run, in groups.
 
     Args:
         steps: int64 `(lines,)`, ascending.
@@ -156,7 +124,8 @@ def plots(steps: np.ndarray, metrics: Mapping[str, np.ndarray], gan_mode: str = 
         gan_mode: The adversarial loss, as for `models.losses`, if there is one.
 
     Returns:
-        The groups of which there is something; none without lines.
+        The groups of which there is something, each with a figure for `page.drawing`, whose label
+        says what it shows; none without lines.
     """
     rest = {name: values for name, values in metrics.items() if np.isfinite(values).any()}
     found = []
@@ -165,7 +134,8 @@ def plots(steps: np.ndarray, metrics: Mapping[str, np.ndarray], gan_mode: str = 
         if members:
             neutral = UNDECIDED.get(gan_mode, (None, None)) if group.by_discriminators else None
             undecided = neutral[group.title.startswith("Disc")] if neutral else None
-            found.append(_plot(group, steps, members, undecided))
+            with rc_context(STYLE):
+                found.append((group, _draw(group, steps, members, undecided)))
     return found
 
 
@@ -179,87 +149,65 @@ def running_mean(values: np.ndarray, width: int) -> np.ndarray:
 
     Args:
         values: float64 `(lines,)`; NaN does not count.
-        width: Of the window, odd. At the ends, what is there of it is taken.
+        width: Of the window, odd, `lines` at most. At the ends, what is there of it is taken.
 
     Returns:
         float64 `(lines,)`; NaN where the window holds nothing.
     """
-    half = width // 2
     known = np.isfinite(values)
-    sums, counts = (
-        np.concatenate([[0.0], np.cumsum(column)]) for column in (np.where(known, values, 0), known)
+    total, count = (
+        np.convolve(column, np.ones(width), "same")
+        for column in (np.where(known, values, 0), known)
     )
-    places = np.arange(len(values))
-    first, after = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
-    count = counts[after] - counts[first]
-    total = sums[after] - sums[first]
     return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
 
 
-def _plot(
+def _draw(
     group: Group, steps: np.ndarray, metrics: Mapping[str, np.ndarray], undecided: float | None
-) -> Plot:
+) -> Figure:
     smoothed = {name: running_mean(x, window(len(steps))) for name, x in metrics.items()}
-    parts = np.array_split(np.arange(len(steps)), min(len(steps), MOST_POINTS))
-    axis = Axis.of(list(metrics.values()), list(smoothed.values()), undecided)
-    last_step = max(int(steps[-1]), 1)
-    middles = [int(steps[part[len(part) // 2]]) for part in parts]
-    places = [1000 * step / last_step for step in middles]
-    clipped = any(np.nanmax(x) > axis.high or np.nanmin(x) < axis.low for x in metrics.values())
-    return Plot(
-        group,
-        [_curve(name, x, smoothed[name], parts, places, axis) for name, x in metrics.items()],
-        axis.logarithmic,
-        [(1000 * t / last_step, f"{t:,.0f}") for t in ticks(0, last_step)],
-        [(axis.place(t), f"{t:.3g}") for t in axis.ticks()],
-        None if undecided is None else axis.place(undecided),
-        clipped,
-        middles,
-        [round(place, 1) for place in places],
+    lasts = {name: mean[np.isfinite(mean)][-1] for name, mean in smoothed.items()}
+    # The legend's lines come on top of what the axes take.
+    figure = Figure(figsize=(4.2, 2.6 + 0.2 * len(metrics)), layout="constrained")
+    figure.set_label(
+        f"{group.title} over steps. At the end: "
+        + ", ".join(f"{name} {last:.3g}" for name, last in lasts.items())
     )
+    axes = figure.subplots()
+    for number, (name, values) in enumerate(metrics.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        axes.plot(steps, values, color=colour, alpha=0.33, linewidth=0.8)
+        label = f"{name}: {lasts[name]:.3g}"
+        # With a point at the end, a single line of metrics is seen, too.
+        axes.plot(steps, smoothed[name], ".-", color=colour, markevery=[-1], label=label)
+    if undecided is not None:
+        axes.axhline(undecided, color=INK, linewidth=1, linestyle="--", label="undecided")
+    _scale(axes, np.stack([*metrics.values()]), np.stack([*smoothed.values()]), undecided)
+    axes.set(xlabel="step", xlim=(0, 1.02 * max(steps[-1], 1)))
+    axes.set_ylabel(group.unit + (", logarithmic" if axes.get_yscale() == "log" else ""))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    figure.legend(loc="outside upper left")
+    return figure
 
 
-def _curve(
-    name: str,
-    values: np.ndarray,
-    smoothed: np.ndarray,
-    parts: Sequence[np.ndarray],
-    places: Sequence[float],
-    axis: Axis,
-) -> Curve:
-    rows = [(_mean(smoothed[p]), *_extremes(values[p])) for p in parts]
-    # Through both extremes of what was put together, a curve looks as if all of it were drawn.
-    ends = zip(places, rows, strict=True)
-    raw = [(x, y) for x, (_, low, high) in ends for y in ((low,) if low == high else (low, high))]
-    smooth = list(zip(places, (mean for mean, _, _ in rows), strict=True))
-    last = next((mean for mean, _, _ in reversed(rows) if mean is not None), None)
-    rounded = [tuple(None if y is None else float(f"{y:.4g}") for y in row) for row in rows]
-    return Curve(
-        name,
-        _path(raw, axis),
-        _path(smooth, axis),
-        "" if last is None else f"{last:.3g}",
-        rounded,  # type: ignore[arg-type]
-    )
-
-
-def _mean(values: np.ndarray) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else None
-
-
-def _extremes(values: np.ndarray) -> tuple[float | None, float | None]:
-    known = values[np.isfinite(values)]
-    return (float(known.min()), float(known.max())) if known.size else (None, None)
-
-
-def _path(points: Sequence[tuple[float, float | None]], axis: Axis) -> str:
-    """Draws lines through points, from the upper left corner as SVG has it, broken at gaps."""
-    path, move = [], "M"
-    for x, y in points:
-        if y is None:
-            move = "M"
-        else:
-            path.append(f"{move}{x:.0f} {1000 - axis.place(y):.0f}")
-            move = "L"
-    return "".join(path)
+def _scale(axes: Axes, raw: np.ndarray, means: np.ndarray, undecided: float | None) -> None:
+    """Chooses the vertical axis, on which all means are to be seen, and what is undecided."""
+    margin = (1 - SHOWN) / 2
+    marked = [] if undecided is None else [undecided]
+    shown = [
+        *np.nanquantile(raw, [margin, 1 - margin]),
+        np.nanmin(means),
+        np.nanmax(means),
+        *marked,
+    ]
+    low, high = min(shown), max(shown)
+    if min(low, np.nanmin(raw)) > 0 and np.nanmax(means) > LARGE_RANGE * np.nanmin(means):
+        axes.set(yscale="log", ylim=(low, high))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 3) if high < 1e4 * low else (1,)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
+    else:
+        low, high = min(low, 0.0), max(high, 0.0)
+        room = 0.04 * (high - low) or 1.0
+        axes.set_ylim(low - room if low < 0 else 0.0, high + room)

@@ -1,8 +1,10 @@
 """Self-contained HTML pages: pictures and style lie within, so that one file can be sent on."""
 
 import base64
+import html
+import re
 from dataclasses import dataclass
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,9 @@ from cyclegan_tf.images import encode_jpeg, encode_png, read_image, resize
 # It takes longer to import than most pages to write, and few have figures.
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# What is drawn in this colour has that of the page's text.
+INK = "#010203"
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("cyclegan_tf.evaluation"),
@@ -31,7 +36,8 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     Args:
         path: Where to.
         template: Its name in `evaluation/templates`.
-        **values: What it asks for. Arrays and figures become pictures by its filter `picture`.
+        **values: What it asks for. Arrays and figures become pictures by its filter `picture`,
+            figures also lines and text by `drawing`.
     """
     write_atomically(path, _TEMPLATES.get_template(template).render(**values))
 
@@ -49,6 +55,32 @@ def picture(image: "np.ndarray | Figure") -> str:
         image.savefig(buffer, format="png", dpi=144)
         encoded = buffer.getvalue()
     return _address(encoded, "png")
+
+
+def drawing(figure: "Figure") -> str:
+    """Turns a figure into an `<svg>` element, as wide as there is room and the same every time.
+
+    Args:
+        figure: Its label says what it shows; no two on a page have the same.
+    """
+    import matplotlib
+
+    label, buffer = str(figure.get_label()), StringIO()
+    # A threshold of a point bounds how many of a long curve's points are kept.
+    style: Any = {"svg.fonttype": "none", "svg.hashsalt": label, "path.simplify_threshold": 1.0}
+    with matplotlib.rc_context(style):
+        figure.savefig(
+            buffer,
+            format="svg",
+            transparent=True,
+            metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")),
+        )
+    content = buffer.getvalue().partition("<svg")[2].partition(">")[2]
+    # Groups are numbered alike in all figures; the ids that are referred to have the salt.
+    content = re.sub(r'<g id="[^"]*"', "<g", content).replace(INK, "currentColor")
+    width, height = 72 * figure.get_size_inches()
+    name = html.escape(label)
+    return f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{name}">{content}'
 
 
 @dataclass(frozen=True)
@@ -103,3 +135,4 @@ def _address(encoded: bytes, kind: str) -> str:
 
 
 _TEMPLATES.filters["picture"] = picture
+_TEMPLATES.filters["drawing"] = drawing

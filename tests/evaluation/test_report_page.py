@@ -68,7 +68,14 @@ def test_the_page_holds_everything_and_needs_nothing_from_outside(tmp_path: Path
     path, text = write(tmp_path)
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
     assert not re.findall(r'\b(?:src|href)="(?!data:|#)', text)
-    assert "://" not in text and "@import" not in text and "url(" not in text
+    # The one address names a kind of attribute, by which parts of a drawing refer to each other.
+    addresses = set(re.findall(r"\S*://[^\s>]*", text))
+    assert addresses <= {'xmlns:xlink="http://www.w3.org/1999/xlink"'}
+    assert "@import" not in text and not re.findall(r"url\((?!#)", text)
+    ids = re.findall(r'\bid="([^"]*)"', text)
+    assert len(ids) == len({*ids})
+    assert {*re.findall(r'(?:url\(|href=")#([^")]*)', text)} <= {*ids}
+    assert write(tmp_path)[1] == text
     assert text.count('src="data:image/png;base64,') == 4
     for said in ("What was trained.", "How far it is.", "of 2,000", "photos", "0.125", "120 test"):
         assert said in text
@@ -88,7 +95,7 @@ def test_names_are_text_wherever_they_come_from(tmp_path: Path) -> None:
     broken = tmp_path / f"{HOSTILE.replace('/', '')}.png"
     broken.write_bytes(b"none")
     _, text = write(tmp_path, **changed, gallery=broken)
-    assert "<img src=x" not in text and text.count("</script>") == 3
+    assert "<img src=x" not in text and text.count("</script>") == 2
     assert text.count("&lt;img src=x") > 10
     assert "cannot be read: &#34;&gt;&lt;img" in text
 
@@ -166,6 +173,17 @@ def colours(page) -> list[int]:
     return [ground, pixels.flat[np.abs(pixels - ground).argmax()]]
 
 
+def assert_is_drawn_for(scheme: str, drawing) -> None:
+    """Checks the pixels of two curves, of the ink of axes and text, and of what lies behind."""
+    pixels = read_image(drawing.screenshot())[..., :3].astype(int)
+    ground = np.median(pixels)
+    assert ground == 255 if scheme == "light" else ground < 60
+    for colour in ((0x2A, 0x6F, 0xDB), (0xC2, 0x55, 0x2D)):
+        assert (np.abs(pixels - colour).max(-1) < 12).sum() > 50
+    grey = pixels.mean(-1)[np.ptp(pixels, axis=-1) < 12]
+    assert (np.abs(grey - ground) > 150).sum() > 100
+
+
 def test_a_browser_shows_all_of_it_at_any_width_in_light_and_dark(tmp_path: Path, opened) -> None:
     path, _ = write(tmp_path, name="a-very-long-name-without-any-place-to-break" * 3)
     for scheme, width in (("light", 1200), ("dark", 390), ("dark", 1200), ("light", 320)):
@@ -179,9 +197,11 @@ def test_a_browser_shows_all_of_it_at_any_width_in_light_and_dark(tmp_path: Path
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         ground, text = colours(page)
         assert (ground > 230 and text < 100) if scheme == "light" else (ground < 60 and text > 150)
-        for plot in page.locator(".plot svg").all():
-            assert plot.bounding_box()["width"] > 200
-        assert page.locator(".plot path.smooth").count() == 4
+        drawings = page.get_by_role("img", name="over steps. At the end: ")
+        assert drawings.count() == 3
+        for drawing in drawings.all():
+            assert min(width - 40, 300) < drawing.bounding_box()["width"] < width
+        assert_is_drawn_for(scheme, drawings.nth(1))
 
 
 def test_the_slider_shows_one_step_at_a_time(tmp_path: Path, opened) -> None:
@@ -208,31 +228,9 @@ def test_the_slider_shows_one_step_at_a_time(tmp_path: Path, opened) -> None:
     expect(label).to_have_text("step 5")
 
 
-def test_plots_tell_their_values(tmp_path: Path, opened) -> None:
-    path, _ = write(tmp_path)
-    page = opened(path)
-    plot = page.locator(".plot").nth(1)  # Of both cycle losses.
-    plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
-    page.mouse.move(box["x"] + 0.501 * box["width"], box["y"] + 50)
-    lines = plot.locator(".tip > div").all_inner_texts()
-    values = report(tmp_path).metrics["cycle_loss_a"]
-    assert lines[0] == "step 500" and len(lines) == 3
-    recorded = float(lines[1].partition("recorded: ")[2])
-    assert recorded == pytest.approx(values[49], rel=5e-3)
-    assert float(lines[1].partition(",")[0]) == pytest.approx(values[47:52].mean(), rel=5e-3)
-    page.mouse.move(1, 1)
-    assert plot.locator(".tip").count() == 0
-    plot.focus()
-    page.keyboard.press("ArrowRight")
-    assert plot.locator(".tip > div").first.inner_text() == "step 510"
-    tip = plot.locator(".tip").bounding_box()
-    assert box["x"] <= tip["x"] and tip["x"] + tip["width"] <= box["x"] + box["width"]
-
-
 def test_without_scripts_all_steps_stand_in_a_strip(tmp_path: Path, opened) -> None:
     page = opened(write(tmp_path)[0], java_script_enabled=False)
     assert not page.locator(".player").is_visible()
     assert [figure.is_visible() for figure in page.locator(".strip figure").all()] == [True] * 3
     assert page.locator(".strip figcaption").all_inner_texts() == ["step 0", "step 5", "step 10"]
-    assert page.locator(".plot path.smooth").first.is_visible()
+    assert page.locator(".plots svg").first.is_visible()
