@@ -1,6 +1,8 @@
 """The folder of a run: what lies where, and who may write there."""
 
 import contextlib
+import os
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ import filelock
 
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.files import write_atomically
+from cyclegan_tf.files import remove_partial_files, write_atomically
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,17 @@ class Workdir:
         return self.root / "gallery.png"
 
     def stored_config(self) -> Config | None:
-        """Returns the configuration of the run that lies here, if any."""
+        """Returns the configuration of the run that lies here, if any.
+
+        Raises:
+            UserError: If it is damaged.
+        """
         if not self.config.exists():
             return None
-        return Config.from_json(self.config.read_text())
+        try:
+            return Config.from_json(self.config.read_text())
+        except (UserError, UnicodeDecodeError) as error:
+            raise UserError(f"{self.config} cannot be read: {error}") from error
 
     def store_config(self, config: Config) -> None:
         """Writes the configuration, whole or not at all."""
@@ -65,17 +74,26 @@ class Workdir:
         """Keeps other processes out; the lock ends with the process that holds it.
 
         Raises:
-            UserError: If another process trains here, or the folder cannot be written.
+            UserError: If another process trains here, or the folder cannot be written: from the
+                beginning, or where the block fails to.
         """
         lock = filelock.FileLock(self.root / "lock")
+        # Beside the lock, which a second process may empty when it tries to take it.
+        holder = self.root / "lock.holder"
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise UserError(f"another process is training in {self.root}") from error
-        except OSError as error:
-            raise UserError(f"cannot write to --workdir={self.root}: {error}") from error
-        try:
+            write_atomically(holder, f"{os.getpid()} on {platform.node()}")
+            for folder in (self.root, self.samples):
+                remove_partial_files(folder, nested=False)
             yield
+        except filelock.Timeout as error:
+            name = holder.read_text() if holder.exists() else "of unknown number"
+            raise UserError(f"another process ({name}) is training in {self.root}") from error
+        except OSError as error:
+            raise UserError(
+                f"cannot write to --workdir={self.root}: {error}. What was saved is whole: mend "
+                "that, and give the same command again"
+            ) from error
         finally:
             lock.release()
