@@ -4,6 +4,7 @@ import importlib
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -70,6 +71,11 @@ class Command:
     def out(self) -> str:
         return self._out.read_text()
 
+    @property
+    def peak(self) -> int:
+        """The most memory it has had, in bytes."""
+        return int(self._err.with_name("peak").read_text())
+
     def send(self, number: int) -> None:
         os.kill(self.pid, number)
 
@@ -97,7 +103,11 @@ def _main(name: str, flags: list[str], out: Path, err: Path) -> None:
     sys.argv = [name, *flags]
     # As in conftest.py: optimizing a graph takes longer than the steps on it.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    cli.run(importlib.import_module(f"cyclegan_tf.{name}").main)
+    try:
+        cli.run(importlib.import_module(f"cyclegan_tf.{name}").main)
+    finally:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        err.with_name("peak").write_text(str(1024 * peak))
 
 
 def run(name: str, *flags: object) -> Command:

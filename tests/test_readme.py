@@ -111,3 +111,10 @@ def test_links_and_named_files_exist(page: str) -> None:
             assert (ROOT / page).parent.joinpath(link).exists(), link
     for name in re.findall(r"`(?:configs/)?(\w+\.flags)`", text):
         assert (ROOT / "configs" / name).exists(), name
+
+
+def test_promises_have_their_tests() -> None:
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", (ROOT / "docs/reliability.md").read_text())
+    assert len(named) > 30
+    for path, test in named:
+        assert f"def {test}(" in (ROOT / "tests" / path).read_text(), f"{path}::{test}"

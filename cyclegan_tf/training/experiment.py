@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from cyclegan_tf import compat
 from cyclegan_tf.config import Config
-from cyclegan_tf.data.pipeline import epoch_steps
+from cyclegan_tf.data.pipeline import epoch_steps, naming_pictures
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.evaluate import Evaluation, evaluate, sample_sheet
 from cyclegan_tf.files import write_atomically
@@ -108,18 +108,19 @@ class Experiment:
             step = loop.distributed_step(
                 self.strategy, self.model.train_step, self.config.optimizer.jit_compile
             )
-            loop.train(
-                loop.one_by_one(step) if run.steps_per_call == 1 else loop.in_one_call(step),
-                self.strategy.experimental_distribute_dataset(self.batches(start_step)),
-                start_step,
-                self.stop_step,
-                save=checkpoints.save,
-                save_every=run.checkpoint_every,
-                observers=self._observers(start_step),
-                may_overflow=self.model.loss_scale is not None,
-                steps_per_call=run.steps_per_call,
-                look_every=run.sample_every,
-            )
+            with naming_pictures():
+                loop.train(
+                    loop.one_by_one(step) if run.steps_per_call == 1 else loop.in_one_call(step),
+                    self.strategy.experimental_distribute_dataset(self.batches(start_step)),
+                    start_step,
+                    self.stop_step,
+                    save=checkpoints.save,
+                    save_every=run.checkpoint_every,
+                    observers=self._observers(start_step),
+                    may_overflow=self.model.loss_scale is not None,
+                    steps_per_call=run.steps_per_call,
+                    look_every=run.sample_every,
+                )
 
     def batches(self, start_step: int) -> tf.data.Dataset:
         """Returns the stream of global batches from a step on."""
