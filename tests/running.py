@@ -5,11 +5,13 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,8 +49,9 @@ class Command:
     """
 
     def __init__(self, name: str, *flags: object) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        self._out, self._err = (Path(self._folder.name, stream) for stream in ("out", "err"))
+        folder = tempfile.mkdtemp()
+        weakref.finalize(self, shutil.rmtree, folder)
+        self._out, self._err = Path(folder, "out"), Path(folder, "err")
         arguments = (name, list(map(str, flags)), self._out, self._err)
         self._process = _PROCESSES.Process(target=_main, args=arguments)
         self._process.start()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from cyclegan_tf.errors import UserError
+from cyclegan_tf.errors import UserError, reason
 
 _log = logging.getLogger(__name__)
 
@@ -51,10 +51,9 @@ class Checkpoints:
             self._checkpoint.write(str(self._folder / f"step-{step:08d}"))
         except (tf.errors.OpError, OSError) as error:
             self._remove_all_but(self.steps())  # What is half-written would fill a full disk.
-            reason = str(getattr(error, "message", error))
             raise UserError(
-                f"cannot write a checkpoint to {self._folder}: {reason}. Earlier ones are whole: "
-                "mend that, and give the same command again"
+                f"cannot write a checkpoint to {self._folder}: {reason(error)}. Earlier ones are "
+                "whole: mend that, and give the same command again"
             ) from error
         # What is newer than this could not be read, or the run would stand there.
         self._remove_all_but([other for other in self.steps() if other <= step][-self._keep :])
@@ -103,8 +102,7 @@ class Checkpoints:
                 status.assert_existing_objects_matched().expect_partial()
                 return step
             except Exception as error:  # TensorFlow's reader raises almost every type.
-                reason = (str(error).strip() or repr(error)).splitlines()[0]
-                _log.warning("checkpoint of step %d cannot be read: %s", step, reason)
+                _log.warning("checkpoint of step %d cannot be read: %s", step, reason(error))
         if steps:
             raise UserError(
                 f"none of the {len(steps)} checkpoints in {self._folder} can be read; restore "

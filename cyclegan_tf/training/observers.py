@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from cyclegan_tf.errors import reason
 from cyclegan_tf.files import naming, write_atomically
 from cyclegan_tf.images import write_image
 
@@ -219,7 +220,7 @@ def _like_a_file() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        raise OSError(f"TensorBoard's logs: {error.message}") from error
+        raise OSError(f"TensorBoard's logs: {reason(error)}") from error
 
 
 class _Speed:

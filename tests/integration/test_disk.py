@@ -32,7 +32,7 @@ def test_a_run_whose_disk_is_full_goes_on_when_there_is_room(
     for every, says in ((1000, "cannot write a checkpoint to"), (1, "cannot write to --workdir=")):
         flags = (*common, f"--log_every={every}", f"--workdir={workdir}")
         with running("train", *flags) as command:
-            command.wait_for(lambda step=reached: [0, *saved_steps(workdir)][-1] > step)  # type: ignore[misc]
+            command.wait_for(lambda step=reached: [0, *saved_steps(workdir)][-1] > step)
             with filled(small_disk):
                 assert command.wait() == 1
                 told = error_line(command.err)

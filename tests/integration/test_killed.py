@@ -67,7 +67,7 @@ def test_killed_inside_a_save_the_checkpoint_before_is_used(
     while hits < 4:
         with running("train", *flags) as command:
             later = newest + rng.randrange(1, 3)
-            command.wait_for(lambda step=later: [0, *saved_steps(workdir)][-1] >= step)  # type: ignore[misc]
+            command.wait_for(lambda step=later: [0, *saved_steps(workdir)][-1] >= step)
             if newest:
                 assert f"continuing at step {newest} of 30" in command.err
             command.wait_for(lambda: any(workdir.glob("checkpoints/*_temp/*")))
