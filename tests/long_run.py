@@ -5,6 +5,7 @@ Not a test: `integration/test_long_run.py` starts it, as `python long_run.py RES
 
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from cyclegan_tf import train
 from cyclegan_tf.training import checkpoints, loop
 
 SEEN: dict[str, Any] = {"steps": [], "bytes": [], "files": [], "traces": [], "saving": []}
+FUNCTIONS: list[Any] = []
 
 
 class Watch:
@@ -23,21 +25,15 @@ class Watch:
 
     def after_step(self, step: int, metrics: dict[str, float]) -> None:
         if step % 50 == 0:
-            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            # Not what is mapped from files: of that, the system takes back what it likes.
+            status = Path("/proc/self/status").read_text()
             SEEN["steps"].append(step)
-            SEEN["bytes"].append(pages * os.sysconf("SC_PAGE_SIZE"))
+            SEEN["bytes"].append(1024 * int(re.findall(r"RssAnon:\s+(\d+) kB", status)[0]))
             SEEN["files"].append(len(os.listdir("/proc/self/fd")))
-            SEEN["traces"].append(sum(map(tf_traces, FUNCTIONS)))
+            SEEN["traces"].append(sum(f.experimental_get_tracing_count() for f in FUNCTIONS))
 
     def close(self) -> None:
         pass
-
-
-FUNCTIONS: list[Any] = []
-
-
-def tf_traces(function: Any) -> int:
-    return function.experimental_get_tracing_count()
 
 
 def watched() -> None:
