@@ -6,7 +6,7 @@ ADDONS_PYTHON ?= $(firstword $(foreach p,python3.11 python3.10 python3,$(shell \
 PIP := python -m pip install --quiet --disable-pip-version-check
 WORKDIR ?= runs/quickstart
 
-.PHONY: quickstart test test-serving lint addons-test docs clean
+.PHONY: quickstart test test-serving test-faults lint addons-test docs clean
 
 quickstart: .venv/demo
 	.venv/bin/python -m cyclegan_tf.train --flagfile=configs/quickstart.flags --workdir=$(WORKDIR)
@@ -17,6 +17,10 @@ test: .venv/dev
 # What `make test` leaves out: a minute of many clients, and thousands of requests.
 test-serving: .venv/dev
 	.venv/bin/python -m pytest -m slow -s tests/integration/test_serving_double.py
+
+# Likewise: runs that are killed, disks that fill up, 5,000 steps; it prints what it has seen.
+test-faults: .venv/dev
+	.venv/bin/python -m pytest -n 2 --dist=worksteal -m fault -rP
 
 lint: .venv/dev
 	.venv/bin/ruff format --check .

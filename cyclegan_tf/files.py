@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,21 @@ from pathlib import Path
 import filelock
 
 from cyclegan_tf.errors import UserError
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Names a file in the errors of a block: of a full disk, Python does not say where it is.
+
+    Args:
+        path: What the block writes.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno and not error.filename:
+            error.filename = str(path)
+        raise
 
 
 @contextlib.contextmanager
@@ -21,13 +37,28 @@ def replacing(path: Path) -> Iterator[Path]:
     Yields:
         Where to write it: beside its place, under a hidden name that ends in `.partial`. It is
         renamed if the block ends well, and removed if not.
+
+    Raises:
+        OSError: If it cannot be written; the error names the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield partial
-        partial.replace(path)
+        with naming(path):
+            yield partial
+            partial.replace(path)
     finally:
+        partial.unlink(missing_ok=True)
+
+
+def remove_partial_files(folder: Path, nested: bool = True) -> None:
+    """Removes what a process that was killed left half-written.
+
+    Args:
+        folder: Where to look.
+        nested: Whether in the folders below it, too.
+    """
+    for partial in (folder.rglob if nested else folder.glob)(".*.partial"):
         partial.unlink(missing_ok=True)
 
 
@@ -65,7 +96,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.absolute().with_name(f".{path.name}.partial")
     lock = partial.with_suffix(".lock")
-    with only_process(lock, f"another process is making {path}"):
+    with only_process(lock, f"making {path}"):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         try:
@@ -80,24 +111,30 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def only_process(lock: Path, refusal: str) -> Iterator[None]:
+def only_process(lock: Path, doing: str) -> Iterator[None]:
     """Keeps other processes out of a block.
 
     Args:
         lock: A file that stands for it; what holds it ends with the process, however that ends.
-        refusal: What is said where another process is inside.
+        doing: What the process is said to be doing.
 
     Raises:
-        UserError: With `refusal`.
+        UserError: If another process, which is named, is inside.
     """
     held = filelock.FileLock(lock)
+    # Beside the lock, which a second process may empty when it tries to take it.
+    holder = lock.with_name(f"{lock.name}.holder")
     try:
         held.acquire(timeout=0)
     except filelock.Timeout as error:
-        raise UserError(refusal) from error
+        name = holder.read_text() if holder.exists() else "of unknown number"
+        raise UserError(f"another process ({name}) is {doing}") from error
     try:
+        write_atomically(holder, f"{os.getpid()} on {platform.node()}")
         yield
     finally:
+        with contextlib.suppress(OSError):  # As on a disk that has become read-only.
+            holder.unlink()
         held.release()
 
 

@@ -35,6 +35,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 # Pillow warns from this size on (89 megapixels); a small file may claim more than memory holds.
 MAX_PIXELS = 1024**3 // 12
+_WIDEST = 4096  # What small pictures are enlarged to on a sheet, in pixels.
 
 
 class UnreadableImageError(UserError):
@@ -251,7 +252,8 @@ def grid(
     """Draws a labelled sheet of pictures.
 
     Small pictures are enlarged by a whole factor, without smoothing, until a cell is at least
-    96 pixels high; all cells have one size, and each picture stands in the middle of its own.
+    96 pixels high, or as wide as is of use; all cells have one size, and each picture stands in
+    the middle of its own.
 
     Args:
         rows: Pictures, uint8 in [0, 255], shape `(height, width, 1 to 4)`, of any sizes.
@@ -271,7 +273,7 @@ def grid(
     font, gap = ImageFont.load_default(size=16), 8
     heading = max((math.ceil(font.getbbox(label)[3]) for label in column_labels), default=0) + gap
     side = max((math.ceil(font.getlength(label)) + gap for label in row_labels), default=0)
-    flat = [(p.width, p.height, math.ceil(96 / p.height)) for row in pictures for p in row]
+    flat = [(p.width, p.height, _enlargement(p)) for row in pictures for p in row]
     cell_height = max((height * factor for _, height, factor in flat), default=0)
     cell_width = max(
         [width * factor for width, _, factor in flat]
@@ -295,6 +297,11 @@ def grid(
             left = gap + side + column * pitch_x + (cell_width - cell.width) // 2
             sheet.paste(_convert(cell, "RGB"), (left, top + (cell_height - cell.height) // 2))
     return np.asarray(sheet)
+
+
+def _enlargement(picture: Image.Image) -> int:
+    """Returns by what to enlarge; a long picture of one row would otherwise fill the memory."""
+    return max(1, min(math.ceil(96 / picture.height), _WIDEST // picture.width))
 
 
 @contextlib.contextmanager

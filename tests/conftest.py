@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,18 @@ def picture_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
             image = Image.fromarray(np.ascontiguousarray(coarse)).resize((36, 40))
             image.save(root / domain / f"{number:02d}.png")
     return root
+
+
+@pytest.fixture
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file system of 2 MiB of its own, which really fills up and can be made read-only."""
+    folder = tmp_path_factory.mktemp("disk")
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mounting, capture_output=True).returncode:
+        pytest.skip("needs to be allowed to mount a file system")
+    yield folder
+    # Lazily: a process that was killed may take a moment to let go.
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from running import filled
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.files import new_folder, write_atomically
+from cyclegan_tf.files import new_folder, remove_partial_files, write_atomically
 
 
 def test_text_and_bytes_are_written_and_replaced(tmp_path: Path) -> None:
@@ -31,6 +32,30 @@ def test_what_lay_there_stays_when_it_fails(
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_with_the_file_and_leaves_it(small_disk: Path) -> None:
+    path = small_disk / "deep" / "file"
+    write_atomically(path, "old")
+    with filled(small_disk), pytest.raises(OSError, match="No space left.*/deep/file'"):
+        write_atomically(path, b"new" * 10_000)
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+    write_atomically(path, b"new" * 10_000)
+
+
+def test_partial_files_are_removed_and_others_are_not(tmp_path: Path) -> None:
+    for name in ("deep/.a.png.77.partial", ".b.png.77.partial", "a.partial", ".hidden", "a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    def left() -> set[str]:
+        return {path.name for path in tmp_path.rglob("*") if path.is_file()}
+
+    remove_partial_files(tmp_path, nested=False)
+    assert left() == {".a.png.77.partial", "a.partial", ".hidden", "a.png"}
+    remove_partial_files(tmp_path)
+    assert left() == {"a.partial", ".hidden", "a.png"}
 
 
 def test_a_folder_appears_at_the_end_and_nothing_else(tmp_path):

@@ -358,3 +358,9 @@ def test_labels_must_match_the_pictures():
     for rows, columns, sides in (([[cell]], ["a", "b"], []), ([[cell]], ["a"], ["x", "y"])):
         with pytest.raises(UserError, match="labels must match"):
             images.grid(rows, columns, sides)
+
+
+def test_a_long_picture_of_one_row_makes_no_sheet_of_gigabytes():
+    line = np.zeros((1, 30_000, 3), np.uint8)
+    sheet = images.grid([[line, noise(64, 64)]], ["line", "square"])
+    assert sheet.nbytes < 50e6 and sheet.shape[1] > 60_000

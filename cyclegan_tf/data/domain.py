@@ -62,7 +62,11 @@ class Domain:
         """
 
         def read(index: int) -> np.ndarray:
-            return geometry.fit(source[index])
+            picture = source[index]
+            try:
+                return geometry.fit(picture)
+            except UnreadableImageError as error:
+                raise UnreadableImageError(f"{source.names[index]}: {error}") from error
 
         cached: dict[int, np.ndarray] = {}
         good: list[int] = []

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.images import MAX_PIXELS, UnreadableImageError
 from cyclegan_tf.options import PREPROCESS
 
 
@@ -77,9 +78,18 @@ class Geometry:
 
         Returns:
             uint8 in [0, 255], same number of channels.
+
+        Raises:
+            UnreadableImageError: If more than `images.MAX_PIXELS` would come of it, as of a
+                picture of one row that is enlarged until it covers the crop.
         """
         height, width, channels = image.shape
         size = self._fitted(height, width)
+        if size[0] * size[1] > MAX_PIXELS:
+            raise UnreadableImageError(
+                f"{width}x{height} pixels are too narrow for preprocess={self.preprocess}: they "
+                f"would become {size[1]}x{size[0]}"
+            )
         if size == (height, width):
             return image
         picture = Image.fromarray(image[..., 0] if channels == 1 else image)

@@ -5,8 +5,10 @@ flip, ...) is computed anew for each batch from its number. So a run resumes at 
 cost, sees the same batches on any number of replicas, and never gets the same crop for good.
 """
 
+import contextlib
 import os
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 import tensorflow as tf
@@ -16,6 +18,7 @@ from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.folder_source import some
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.images import UnreadableImageError
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,25 @@ def keep_pairs(domain_a: Domain, domain_b: Domain) -> tuple[Domain, Domain]:
         return replace(domain, indices=indices, names=names, sizes=sizes)
 
     return kept(domain_a), kept(domain_b)
+
+
+@contextlib.contextmanager
+def naming_pictures() -> Iterator[None]:
+    """Names the picture where a stream ends because one can no longer be read.
+
+    TensorFlow passes on what went wrong as text alone.
+
+    Raises:
+        UnreadableImageError: In place of TensorFlow's error.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        found = re.search(rf"{UnreadableImageError.__name__}: (.+)", error.message)
+        if found is None:
+            raise
+        reason = f"{found[1]}; it could be read before, so put it back and go on"
+        raise UnreadableImageError(reason) from error
 
 
 def epoch_steps(domain_a: Domain, domain_b: Domain, batch_size: int) -> int:

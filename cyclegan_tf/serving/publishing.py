@@ -26,7 +26,7 @@ def new_version(base: Path, version: int | None = None) -> Iterator[tuple[int, P
         UserError: If the version exists, or another process is writing one.
     """
     base.mkdir(parents=True, exist_ok=True)
-    with only_process(base / ".lock", f"another process is exporting to {base}"):
+    with only_process(base / ".lock", f"exporting to {base}"):
         version = max(versions(base), default=0) + 1 if version is None else version
         if version in versions(base):
             raise UserError(f"{base / str(version)} exists; leave --version out for the next one")

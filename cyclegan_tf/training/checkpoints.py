@@ -1,12 +1,13 @@
 """Checkpoints: everything a run needs to go on as if it had never stopped."""
 
 import logging
-from collections.abc import Mapping
+import shutil
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import tensorflow as tf
 
-from cyclegan_tf.errors import UserError
+from cyclegan_tf.errors import UserError, reason
 from cyclegan_tf.training.records import step_files
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Checkpoints:
     ) -> None:
         self._folder = Path(folder)
         self._keep = keep
+        self._state = state
         self._checkpoint = tf.train.Checkpoint(**{name: dict(v) for name, v in state.items()})
 
     def save(self, step: int) -> None:
@@ -41,19 +43,39 @@ class Checkpoints:
             step: Steps taken so far.
 
         Raises:
-            UserError: If it cannot be written; earlier ones are untouched.
+            UserError: If it cannot be written, or a variable is not finite; earlier ones are
+                untouched.
         """
+        self._check_finite(step)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._checkpoint.write(str(self._folder / f"step-{step:08d}"))
         except (tf.errors.OpError, OSError) as error:
-            raise UserError(f"cannot write a checkpoint to {self._folder}: {error}") from error
+            self._remove_all_but(self.steps())  # What is half-written would fill a full disk.
+            raise UserError(
+                f"cannot write a checkpoint to {self._folder}: {reason(error)}. Earlier ones are "
+                "whole: mend that, and give the same command again"
+            ) from error
         # What is newer than this could not be read, or the run would stand there.
-        steps = self.steps()
-        kept = [other for other in steps if other <= step][-self._keep :]
-        for stale in set(steps) - set(kept):
-            for file in self._folder.glob(f"step-{stale:08d}.*"):
-                file.unlink()
+        self._remove_all_but([other for other in self.steps() if other <= step][-self._keep :])
+
+    def _check_finite(self, step: int) -> None:
+        for group, variables in self._state.items():
+            for name, variable in variables.items():
+                if variable.dtype.is_floating and not tf.reduce_all(tf.math.is_finite(variable)):
+                    raise UserError(
+                        f"{group}/{name} is not finite after step {step}, which is not saved; the "
+                        "last checkpoint is from before. Try a lower --learning_rate in another "
+                        "--workdir"
+                    )
+
+    def _remove_all_but(self, kept: Collection[int]) -> None:
+        """Removes other checkpoints, and what saves that were interrupted have left."""
+        names = {f"step-{step:08d}" for step in kept}
+        files = [f for f in self._folder.glob("step-*") if f.name.partition(".")[0] not in names]
+        # Without its index, what is left of a checkpoint is none.
+        for file in sorted(files, key=lambda f: f.suffix != ".index"):
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
 
     def steps(self) -> list[int]:
         """Returns the steps of the checkpoints on disk, ascending.
@@ -79,8 +101,7 @@ class Checkpoints:
                 status.assert_existing_objects_matched().expect_partial()
                 return step
             except Exception as error:  # TensorFlow's reader raises almost every type.
-                reason = (str(error).strip() or repr(error)).splitlines()[0]
-                _log.warning("checkpoint of step %d cannot be read: %s", step, reason)
+                _log.warning("checkpoint of step %d cannot be read: %s", step, reason(error))
         if steps:
             raise UserError(
                 f"none of the {len(steps)} checkpoints in {self._folder} can be read; restore "

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from cyclegan_tf import compat
 from cyclegan_tf.config import Config
-from cyclegan_tf.data.pipeline import Share, epoch_steps
+from cyclegan_tf.data.pipeline import Share, epoch_steps, naming_pictures
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.evaluate import Evaluation, evaluate, sample_sheet
 from cyclegan_tf.files import write_atomically
@@ -137,19 +137,20 @@ class Experiment:
         step = loop.distributed_step(
             self.strategy, self.model.train_step, self.config.optimizer.jit_compile
         )
-        loop.train(
-            loop.one_by_one(step) if run.steps_per_call == 1 else loop.in_one_call(step),
-            self.distributed_batches(start_step),
-            start_step,
-            self.stop_step,
-            save=save,
-            save_every=run.checkpoint_every,
-            observers=begin_records(start_step),
-            may_overflow=self.model.loss_scale is not None,
-            steps_per_call=run.steps_per_call,
-            look_every=run.sample_every,
-            agree=agree,
-        )
+        with naming_pictures():
+            loop.train(
+                loop.one_by_one(step) if run.steps_per_call == 1 else loop.in_one_call(step),
+                self.distributed_batches(start_step),
+                start_step,
+                self.stop_step,
+                save=save,
+                save_every=run.checkpoint_every,
+                observers=begin_records(start_step),
+                may_overflow=self.model.loss_scale is not None,
+                steps_per_call=run.steps_per_call,
+                look_every=run.sample_every,
+                agree=agree,
+            )
 
     def _agreement(self, start_step: int) -> Callable[[int], int]:
         """Checks that all workers do the same; returns how they agree on a signal to stop for."""

@@ -4,7 +4,7 @@ import logging
 import math
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -84,24 +84,36 @@ def train(
     overflows = 0
     step, stream = start_step, iter(batches)
     due = (save_every, look_every or save_every)
-    try:
-        with _signals() as received:
-            while step < stop_step:
-                rest = (stop_step - step, *(every - step % every for every in due))
-                for metrics in take(stream, min(steps_per_call, *rest)):
-                    step += 1
-                    overflows = overflows + 1 if _overflowed(metrics) else 0
-                    _check_finite(metrics, step, may_overflow and overflows < _OVERFLOWS)
-                    for observer in observers:
-                        observer.after_step(step, dict(metrics))
-                number = agree(received[0] if received else 0)
-                if step % save_every == 0 or step == stop_step or number:
-                    save(step)
-                if number:
-                    raise Interrupted(number, step)
-    finally:
+    with ExitStack() as stack, _signals() as received:
         for observer in observers:
+            # Each is closed whatever others come to, and what fails first is what is told.
+            stack.push(_closing(observer))
+        while step < stop_step:
+            rest = (stop_step - step, *(every - step % every for every in due))
+            for metrics in take(stream, min(steps_per_call, *rest)):
+                step += 1
+                overflows = overflows + 1 if _overflowed(metrics) else 0
+                _check_finite(metrics, step, may_overflow and overflows < _OVERFLOWS)
+                for observer in observers:
+                    observer.after_step(step, dict(metrics))
+            number = agree(received[0] if received else 0)
+            if step % save_every == 0 or step == stop_step or number:
+                save(step)
+            if number:
+                raise Interrupted(number, step)
+
+
+def _closing(observer: Observer) -> Callable[..., None]:
+    """Returns an end of a `with` block that closes an observer."""
+
+    def close(kind: object, error: BaseException | None, trace: object) -> None:
+        try:
             observer.close()
+        except OSError:  # As after a disk that was full; the steps themselves are saved.
+            if error is None:
+                raise
+
+    return close
 
 
 def one_by_one(step: Step) -> Take:

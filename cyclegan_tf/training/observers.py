@@ -1,9 +1,10 @@
 """What a run shows while it goes on: progress, figures, curves and sample pictures."""
 
+import contextlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from cyclegan_tf.files import write_atomically
+from cyclegan_tf.errors import reason
+from cyclegan_tf.files import naming, write_atomically
 from cyclegan_tf.images import write_image
 from cyclegan_tf.training.records import read_clock
 
@@ -78,18 +80,19 @@ class MetricsLog:
         self._every = every
         lines = path.read_text().splitlines() if path.exists() else []
         kept = [line for line in lines if _step_of(line) <= start_step]
-        path.write_text("".join(f"{line}\n" for line in kept))
-        self._file = path.open("a")
+        write_atomically(path, "".join(f"{line}\n" for line in kept))
+        self._path = path
 
     def after_step(self, step: int, metrics: Metrics) -> None:
         if step % self._every == 0:
             # JSON has no infinity, which a gradient may have where losses are scaled.
             finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
-            self._file.write(json.dumps({"step": step, **finite}, allow_nan=False) + "\n")
-            self._file.flush()
+            line = json.dumps({"step": step, **finite}, allow_nan=False) + "\n"
+            with naming(self._path), self._path.open("a") as file:
+                file.write(line)
 
     def close(self) -> None:
-        self._file.close()
+        pass
 
 
 class Clock:
@@ -157,12 +160,13 @@ class TensorBoardLog:
         images_per_second = self._speed.after_step()
         if step % self._every == 0:
             extra = {"images_per_second": images_per_second, "learning_rate": self._learning_rate()}
-            with self._writer.as_default(step=step):
+            with _like_a_file(), self._writer.as_default(step=step):
                 for name, value in {**metrics, **extra}.items():
                     tf.summary.scalar(name, value)
 
     def close(self) -> None:
-        self._writer.close()
+        with _like_a_file():
+            self._writer.close()
 
 
 class SamplePictures:
@@ -195,11 +199,20 @@ class SamplePictures:
         """Draws the sheet of a step at once."""
         sheet = self._draw()
         write_image(self._folder / f"step-{step:08d}.png", sheet)
-        with self._writer.as_default(step=step):
+        with _like_a_file(), self._writer.as_default(step=step):
             tf.summary.image("samples", sheet[np.newaxis])
 
     def close(self) -> None:
         pass
+
+
+@contextlib.contextmanager
+def _like_a_file() -> Iterator[None]:
+    """Lets TensorBoard's writer fail as other files do."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(f"TensorBoard's logs: {reason(error)}") from error
 
 
 class _Speed:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.files import only_process, write_atomically
+from cyclegan_tf.files import only_process, remove_partial_files, write_atomically
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,17 @@ class Workdir:
         return self.root / "report.html"
 
     def stored_config(self) -> Config | None:
-        """Returns the configuration of the run that lies here, if any."""
+        """Returns the configuration of the run that lies here, if any.
+
+        Raises:
+            UserError: If it is damaged.
+        """
         if not self.config.exists():
             return None
-        return Config.from_json(self.config.read_text())
+        try:
+            return Config.from_json(self.config.read_text())
+        except (UserError, UnicodeDecodeError) as error:
+            raise UserError(f"{self.config} cannot be read: {error}") from error
 
     def store_config(self, config: Config) -> None:
         """Writes the configuration, whole or not at all."""
@@ -83,12 +90,17 @@ class Workdir:
         """Keeps other processes out; the lock ends with the process that holds it.
 
         Raises:
-            UserError: If another process trains here, or the folder cannot be written.
+            UserError: If another process trains here, or the folder cannot be written: from the
+                beginning, or where the block fails to.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            (self.root / "lock").touch()
+            with only_process(self.root / "lock", f"training in {self.root}"):
+                for folder in (self.root, self.samples):
+                    remove_partial_files(folder, nested=False)
+                yield
         except OSError as error:
-            raise UserError(f"cannot write to --workdir={self.root}: {error}") from error
-        with only_process(self.root / "lock", f"another process is training in {self.root}"):
-            yield
+            raise UserError(
+                f"cannot write to --workdir={self.root}: {error}. What was saved is whole: mend "
+                "that, and give the same command again"
+            ) from error

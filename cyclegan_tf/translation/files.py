@@ -12,9 +12,10 @@ import keras
 import numpy as np
 
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.files import remove_partial_files
 from cyclegan_tf.models.autoencoders import LabelMap
 from cyclegan_tf.translation.job import Job, Translated
-from cyclegan_tf.translation.manifest import Manifest, remove_partial_files
+from cyclegan_tf.translation.manifest import Manifest
 from cyclegan_tf.translation.pictures import PictureTranslator
 from cyclegan_tf.translation.tasks import check_output, find_tasks
 from cyclegan_tf.translation_options import TranslationOptions

@@ -110,12 +110,6 @@ class Manifest:
                 output.unlink(missing_ok=True)
 
 
-def remove_partial_files(folder: Path) -> None:
-    """Removes what a process that was killed left half-written."""
-    for partial in folder.rglob(".*.partial"):
-        partial.unlink(missing_ok=True)
-
-
 def _state(path: Path) -> dict[str, int]:
     state = os.stat(path)
     return {"bytes": state.st_size, "modified": state.st_mtime_ns}

@@ -90,3 +90,13 @@ def test_other_errors_are_not_taken_for_bad_pictures():
 
     with pytest.raises(PermissionError):
         load(Broken(100))
+
+
+def test_a_picture_too_narrow_to_be_fitted_is_bad_and_named(caplog):
+    class Line(Pictures):
+        def __getitem__(self, index):
+            return np.zeros((8, 8, 3) if index else (1, 20_000, 3), np.uint8)
+
+    domain = load(Line(4), Geometry("crop", crop_size=128, multiple=1))
+    assert list(domain.names) == [f"picture_{i}.png" for i in (1, 2, 3)]
+    assert "picture_0.png: 20000x1 pixels are too narrow" in caplog.text

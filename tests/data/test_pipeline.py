@@ -11,6 +11,7 @@ from cyclegan_tf.data.pipeline import (
     epoch_steps,
     evaluation_pictures,
     keep_pairs,
+    naming_pictures,
     paired_dataset,
     unpaired_dataset,
 )
@@ -329,3 +330,22 @@ def test_pairs_of_which_one_is_unreadable_leave_the_stream():
     batches = list(pairs(a, b).take(5))
     assert sorted(levels(batches, 0)) == [1, 3, 4, 6, 7]
     assert levels(batches, 0) == levels(batches, 1)
+
+
+def test_a_picture_that_can_no_longer_be_read_is_named():
+    source = Pictures(3)
+    domain = load(source, cache_gb=0.0)
+    source.bad = {1}
+    with (
+        pytest.raises(
+            UnreadableImageError, match=r"^picture_1.png: cannot be decoded; .*back"
+        ) as e,
+        naming_pictures(),
+    ):
+        list(stream(domain, domain, stop_step=6))
+    assert "\n" not in str(e.value)
+
+
+def test_other_errors_of_tensorflows_are_left_alone():
+    with pytest.raises(tf.errors.InvalidArgumentError), naming_pictures():
+        tf.reshape(tf.zeros(3), (2,))

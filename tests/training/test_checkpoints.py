@@ -1,9 +1,14 @@
 """Checkpoints survive damage, name it, and never restore half a run."""
 
+import random
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from running import filled, set_writable
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.training.checkpoints import Checkpoints
@@ -120,3 +125,82 @@ def test_unwritable_folder_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot write a checkpoint"):
         Checkpoints(tmp_path / "file", state()).save(1)
+
+
+@pytest.mark.parametrize("file", ["index", "data-00000-of-00001"])
+def test_no_flipped_bit_is_taken_for_the_truth(tmp_path: Path, file: str) -> None:
+    saved(tmp_path, 1, 2)
+    path, rng = tmp_path / f"step-00000002.{file}", random.Random(0)
+    whole = path.read_bytes()
+    for place in rng.sample(range(len(whole)), 30):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        # A few bytes of an index mean nothing.
+        assert restored(tmp_path) in [(1, 1.0), (2, 2.0)][: 1 + (file == "index")]
+
+
+def test_a_file_of_tensorflows_that_names_the_latest_is_not_needed(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 2)
+    assert not (tmp_path / "checkpoint").exists()
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "step-00000001"')
+    assert restored(tmp_path) == (2, 2.0)
+
+
+def test_what_interrupted_saves_have_left_is_removed(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 2)
+    (tmp_path / "step-00000002.index").unlink()
+    (tmp_path / "step-00000003_temp").mkdir()
+    (tmp_path / "step-00000003_temp/part-00000-of-00001.index").touch()
+    saved(tmp_path, 4)
+    assert {path.name.partition(".")[0] for path in tmp_path.iterdir()} == {
+        "step-00000001",
+        "step-00000004",
+    }
+
+
+@contextmanager
+def small_files(disk: Path) -> Iterator[None]:
+    """Lets this process write no file of more than 4 KiB, as where a quota is used up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def read_only(disk: Path) -> Iterator[None]:
+    set_writable(disk, False)
+    yield
+    set_writable(disk, True)
+
+
+@pytest.mark.parametrize(
+    "fault, says",
+    [
+        (filled, "No space left on device"),
+        (read_only, "Read-only file system"),
+        (small_files, "File too large"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_written_leaves_those_before(
+    request: pytest.FixtureRequest, tmp_path: Path, fault: object, says: str
+) -> None:
+    disk = tmp_path if fault is small_files else request.getfixturevalue("small_disk")
+    saved(disk / "run", 1)
+    before = {path.name: path.read_bytes() for path in (disk / "run").iterdir()}
+    with fault(disk), pytest.raises(UserError, match=says) as caught:  # type: ignore[operator]
+        saved(disk / "run", 2)
+    assert "cannot write a checkpoint" in str(caught.value) and "{{" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in (disk / "run").iterdir()} == before
+    assert restored(disk / "run") == (1, 1.0)
+    saved(disk / "run", 2)
+    assert restored(disk / "run") == (2, 2.0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_never_the_latest(tmp_path: Path, value: float) -> None:
+    saved(tmp_path, 1)
+    with pytest.raises(UserError, match="net/layer/kernel is not finite after step 2"):
+        Checkpoints(tmp_path, state(value)).save(2)
+    assert restored(tmp_path) == (1, 1.0)

@@ -11,10 +11,10 @@ import tensorflow as tf
 from cyclegan_tf.compat import KERAS_3, set_precision
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.models.cyclegan import CycleGAN
 from cyclegan_tf.training import loop
 from cyclegan_tf.training.description import describe, expected_memory
 from cyclegan_tf.training.experiment import Experiment, load_generators
-from cyclegan_tf.training.workdir import Workdir
 
 TINY = {
     "generator": "resnet_1",
@@ -135,6 +135,38 @@ def test_one_and_two_replicas_make_the_same_run(picture_folders: Path, tmp_path:
     assert one[pool] == pytest.approx(two[pool], abs=1e-4)
 
 
+@pytest.mark.fault
+def test_a_run_goes_on_with_another_number_of_replicas_up_to_rounding(
+    picture_folders: Path, tmp_path: Path
+) -> None:
+    options = {"learning_rate": 2e-6, "ema": 0.9}
+    experiment(picture_folders, tmp_path / "1", **options, max_steps=4).train()
+    shutil.copytree(tmp_path / "1", tmp_path / "2")
+    for replicas in (1, 2):
+        run = tmp_path / str(replicas)
+        experiment(picture_folders, run, **options, max_steps=8, replicas=replicas).train()
+    one, two = (
+        [json.loads(line) for line in (tmp_path / run / "metrics.jsonl").read_text().splitlines()]
+        for run in ("1", "2")
+    )
+    assert [line["step"] for line in two] == list(range(1, 9)) and one[:4] == two[:4]
+    # A gradient's norm is the mean of each replica's own.
+    largest = max(
+        abs(b[name] / a[name] - 1)
+        for a, b in zip(one[4:], two[4:], strict=True)
+        for name in a
+        if not name.endswith("norm")
+    )
+    print(f"\nlosses of steps 5 to 8 on two replicas differ by {largest:.0e}, relatively")
+    assert largest < 1e-4
+    of_one, of_two = (checkpoint(tmp_path / run) for run in ("1", "2"))
+    assert {name: value.dtype for name, value in of_one.items()} == {
+        name: value.dtype for name, value in of_two.items()
+    }
+    pool = "pool_a/images/.ATTRIBUTES/VARIABLE_VALUE"
+    assert of_one[pool] == pytest.approx(of_two[pool], abs=1e-4)
+
+
 def test_the_pool_holds_pictures_of_the_run(picture_folders: Path, tmp_path: Path) -> None:
     experiment(picture_folders, tmp_path, max_steps=3).train()
     pool = checkpoint(tmp_path)["pool_b/images/.ATTRIBUTES/VARIABLE_VALUE"]
@@ -165,15 +197,6 @@ def test_epochs_end_a_run(picture_folders: Path, tmp_path: Path) -> None:
     run = experiment(picture_folders, tmp_path, epochs=2, decay_epochs=3)
     # The longer domain has 9 pictures, so 4 whole batches of 2.
     assert (run.steps_per_epoch, run.stop_step) == (4, 20)
-
-
-def test_a_second_process_is_refused(picture_folders: Path, tmp_path: Path) -> None:
-    with (
-        Workdir(tmp_path).locked(),
-        pytest.raises(UserError, match="another process is training"),
-        Workdir(tmp_path).locked(),
-    ):
-        pass
 
 
 def test_grey_to_colour(picture_folders: Path, tmp_path: Path) -> None:
@@ -224,25 +247,66 @@ def test_results_come_from_the_averaged_generators(picture_folders: Path, tmp_pa
     assert not np.array_equal(kernel, stored[f"generator_ab{name}"])
 
 
-def test_nan_stops_the_run_and_keeps_the_last_checkpoint(
-    picture_folders: Path, tmp_path: Path
+def poison(model: CycleGAN, place: str, value: float, step: int, replica: int) -> None:
+    """Lets one loss, or the gradients of all, be no number in one step on one replica."""
+
+    def spoiled(x: tf.Tensor) -> tf.Tensor:
+        here = tf.distribute.get_replica_context().replica_id_in_sync_group
+        now = tf.logical_and(tf.equal(model.step, step - 1), tf.equal(here, replica))
+        return tf.where(now, tf.constant(value, x.dtype), x)
+
+    losses_of, differentiable = model.generator_losses, model._differentiable
+
+    def generator_losses(*reals: tf.Tensor) -> tuple:
+        losses, *fakes = losses_of(*reals)
+        bad = spoiled(losses["cycle_loss_b"])
+        total = losses["generator_loss"] - losses["cycle_loss_b"] + bad
+        return losses | {"cycle_loss_b": bad, "generator_loss": total}, *fakes
+
+    @tf.custom_gradient
+    def unchanged(x: tf.Tensor) -> tuple:
+        return tf.identity(x), spoiled
+
+    if place == "loss":
+        model.generator_losses = generator_losses
+    else:
+        model._differentiable = lambda loss: unchanged(differentiable(loss))
+
+
+NAN, INF, SLOW = float("nan"), float("inf"), pytest.mark.fault
+
+
+@pytest.mark.parametrize(
+    "place, value, replicas, steps_per_call",
+    [
+        ("gradient", NAN, 1, 1),
+        ("loss", INF, 2, 3),
+        pytest.param("loss", NAN, 1, 1, marks=SLOW),
+        pytest.param("loss", NAN, 2, 1, marks=SLOW),
+        pytest.param("loss", INF, 1, 3, marks=SLOW),
+        pytest.param("gradient", INF, 1, 3, marks=SLOW),
+        pytest.param("gradient", INF, 2, 1, marks=SLOW),
+        pytest.param("gradient", NAN, 2, 3, marks=SLOW),
+    ],
+)
+def test_what_is_no_number_stops_the_run_by_name_and_is_never_saved(
+    picture_folders: Path,
+    tmp_path: Path,
+    place: str,
+    value: float,
+    replicas: int,
+    steps_per_call: int,
 ) -> None:
-    experiment(picture_folders, tmp_path, max_steps=2).train()
-    run = experiment(picture_folders, tmp_path, max_steps=5)
-    healthy = run.model.train_step
-    calls = []
-
-    def poisoned(data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        calls.append(data)
-        losses = healthy(data)
-        return losses | {"cycle_loss_b": losses["cycle_loss_b"] * float("nan")}
-
-    run.model.train_step = poisoned
-    with pytest.raises(loop.NotFinite, match=r"cycle_loss_b became nan at step 3"):
+    options = {"max_steps": 9, "checkpoint_every": 3, "replicas": replicas}
+    run = experiment(picture_folders, tmp_path, **options, steps_per_call=steps_per_call)
+    poison(run.model, place, value, step=5, replica=replicas - 1)
+    metric = {"loss": "cycle_loss_b", "gradient": "generator_gradient_norm"}[place]
+    with pytest.raises(loop.NotFinite, match=rf"{metric} became -?(nan|inf) at step 5"):
         run.train()
-    assert calls
-    assert max((tmp_path / "checkpoints").glob("*.index")).stem == "step-00000002"
-    experiment(picture_folders, tmp_path, max_steps=3).train()
+    assert [path.stem for path in (tmp_path / "checkpoints").glob("*.index")] == ["step-00000003"]
+    assert all(np.isfinite(np.asarray(value)).all() for value in checkpoint(tmp_path).values())
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
 
 
 def test_float16_trains_with_loss_scaling(picture_folders: Path, tmp_path: Path) -> None:

@@ -63,6 +63,28 @@ def test_every_step_is_observed_and_the_last_is_saved() -> None:
     assert recorder.closed
 
 
+def test_a_disk_that_is_full_is_told_once_and_everything_is_closed() -> None:
+    class Full(Recorder):
+        def after_step(self, step: int, metrics: dict[str, float]) -> None:
+            if step == 3:
+                raise OSError("full at first")
+
+        def close(self) -> None:
+            super().close()
+            raise OSError("full at the end")
+
+    def train(stop: int) -> list[Recorder]:
+        observers = [Recorder(), Full(), Recorder()]
+        stream = itertools.repeat((tf.zeros(1), tf.zeros(1)))
+        take = loop.one_by_one(fine)
+        with pytest.raises(OSError, match="at first" if stop > 2 else "at the end"):
+            loop.train(take, stream, 0, stop, lambda step: None, 9, observers)
+        return observers
+
+    for stop in (2, 5):
+        assert all(observer.closed for observer in train(stop))
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_is_none_stops_the_run_unsaved(value: float) -> None:
     values = iter([1.0, 1.0, value])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from running import filled
 
 from cyclegan_tf.images import read_image
 from cyclegan_tf.training.observers import (
@@ -47,6 +48,37 @@ def test_no_step_appears_twice_after_a_run_was_killed(tmp_path: Path) -> None:
     log.after_step(3, METRICS)
     log.close()
     assert steps_in(path) == [1, 2, 3]
+
+
+def test_metrics_on_a_full_disk_are_told_by_name_and_none_is_lost(small_disk: Path) -> None:
+    path = small_disk / "metrics.jsonl"
+    log = MetricsLog(path, 0, every=1)
+    log.after_step(1, METRICS)
+    with filled(small_disk):
+        with pytest.raises(OSError, match="No space left on device: '.*metrics.jsonl'"):
+            for step in range(2, 1000):  # What is left of its last block is still to be had.
+                log.after_step(step, METRICS)
+        reached = step
+        with pytest.raises(OSError, match="No space left on device: '.*metrics.jsonl'"):
+            MetricsLog(path, reached - 1, every=1)
+    MetricsLog(path, reached - 1, every=1).after_step(reached, METRICS)
+    assert steps_in(path) == list(range(1, reached + 1))
+
+
+def test_curves_and_samples_on_a_full_disk_fail_as_other_files_do(small_disk: Path) -> None:
+    writer = tf.summary.create_file_writer(str(small_disk / "logs"))
+    sheet = np.random.default_rng(0).integers(0, 256, (90, 90, 3)).astype(np.uint8)
+    scalars = TensorBoardLog(writer, 1, 1, lambda: 1e-4)
+    samples = SamplePictures(small_disk / "samples", 1, lambda: sheet, writer)
+    samples.show(0)
+    scalars.after_step(1, METRICS)
+    with filled(small_disk):
+        with pytest.raises(OSError, match="No space left on device: '.*step-00000001.png'"):
+            samples.show(1)
+        with pytest.raises(OSError, match="TensorBoard's logs: .*No space left on device"):
+            for step in range(2, 1000):
+                scalars.after_step(step, METRICS)
+    assert [path.name for path in (small_disk / "samples").iterdir()] == ["step-00000000.png"]
 
 
 def test_the_clock_goes_on_when_a_run_does_and_starts_anew_with_it(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.translation.manifest import Manifest, remove_partial_files
+from cyclegan_tf.translation.manifest import Manifest
 
 
 def again(folder, made_by, **arguments):
@@ -81,12 +81,3 @@ def test_a_file_that_is_no_list_is_left_alone(tmp_path):
     with pytest.raises(UserError, match="no list of translations"):
         again(tmp_path, {"step": 1}, overwrite=True)
     assert "something" in (tmp_path / "manifest.jsonl").read_text()
-
-
-def test_partial_files_are_removed_and_others_are_not(tmp_path):
-    for name in ("deep/.a.png.77.partial", "a.partial", ".hidden", "a.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    remove_partial_files(tmp_path)
-    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"a.partial", ".hidden", "a.png"}

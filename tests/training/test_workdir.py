@@ -1,0 +1,62 @@
+"""Who may write to the folder of a run, and what is said when it cannot be."""
+
+import os
+from pathlib import Path
+
+import pytest
+from running import filled, set_writable
+
+from cyclegan_tf.config import Config
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.training.workdir import Workdir
+
+
+def test_one_process_at_a_time_which_is_named(tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path)
+    with workdir.locked():
+        for _ in range(2):
+            with (
+                pytest.raises(UserError, match=rf"process \({os.getpid()} on .+\) is training in"),
+                Workdir(tmp_path).locked(),
+            ):
+                pass
+    with workdir.locked():
+        pass
+
+
+def test_what_a_process_that_was_killed_left_half_written_is_removed(tmp_path: Path) -> None:
+    names = (".clock.json.7.partial", "samples/.step-1.png.7.partial", "out/.x.mp4.8.partial")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with Workdir(tmp_path).locked():
+        # What lies deeper may be another process' work.
+        assert [(tmp_path / name).exists() for name in names] == [False, False, True]
+
+
+def test_a_read_only_folder_is_told(small_disk: Path) -> None:
+    Workdir(small_disk).store_config(Config())
+    set_writable(small_disk, False)
+    with (
+        pytest.raises(UserError, match="cannot write to --workdir=.*Read-only file system"),
+        Workdir(small_disk).locked(),
+    ):
+        pass
+    assert Workdir(small_disk).stored_config() == Config()
+
+
+def test_a_full_disk_is_told(small_disk: Path) -> None:
+    Workdir(small_disk).store_config(Config())
+    with (
+        filled(small_disk),
+        pytest.raises(UserError, match="cannot write to --workdir=.*No space left"),
+        Workdir(small_disk).locked(),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("content", [b"", b'{"data": {', b"\xff\xfe", b"[1]", b'{"data": 3}'])
+def test_a_damaged_configuration_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(UserError, match="config.json cannot be read"):
+        Workdir(tmp_path).stored_config()
