@@ -56,6 +56,7 @@ setup(
         "prepare": ["opencv-python-headless>=4.9,<5", "animeface>=2,<3"],
         "torch": ["torch>=2.10,<3"],
         "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
+        "notebooks": ["papermill>=2.6,<3", "ipykernel>=6.29,<8", "nbconvert>=7.16,<8"],
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
@@ -67,6 +68,10 @@ setup(
             # As for prepare.
             "opencv-python-headless>=4.9,<5",
             "animeface>=2,<3",
+            # As for notebooks.
+            "papermill>=2.6,<3",
+            "ipykernel>=6.29,<8",
+            "nbconvert>=7.16,<8",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",
         ],

@@ -1,0 +1,137 @@
+"""The notebooks: what they are made of, what is stored in them, and that they run."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted(file.stem for file in (ROOT / "notebooks").glob("*.ipynb"))
+# Values with which each runs in seconds.
+TINY: dict[str, dict[str, Any]] = {}
+MAX_BYTES = 1_500_000
+# What a notebook may import.
+MODULES = {"cyclegan_tf", "numpy", "matplotlib", "PIL", "IPython"} | sys.stdlib_module_names
+
+
+@cache
+def cells(name: str, kind: str = "code") -> list[dict[str, Any]]:
+    found = json.loads((ROOT / f"notebooks/{name}.ipynb").read_text())["cells"]
+    return [cell for cell in found if cell["cell_type"] == kind]
+
+
+def source(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+def code(name: str) -> list[ast.Module]:
+    """The code cells as Python, their magics as calls."""
+    transform = TransformerManager().transform_cell
+    return [ast.parse(transform(source(cell))) for cell in cells(name)]
+
+
+def parameters(name: str) -> dict[str, Any]:
+    """The values in the cell that papermill replaces."""
+    (cell,) = [c for c in cells(name) if "parameters" in c["metadata"].get("tags", ())]
+    statements = ast.parse(source(cell)).body
+    assert all(isinstance(statement, ast.Assign) for statement in statements)
+    return {s.targets[0].id: ast.literal_eval(s.value) for s in statements}  # type: ignore[attr-defined]
+
+
+def outputs(name: str) -> list[dict[str, Any]]:
+    return [output for cell in cells(name) for output in cell["outputs"]]
+
+
+def text_outputs(name: str) -> str:
+    """All that is stored in words."""
+    parts = [output.get("text", ()) for output in outputs(name)]
+    for data in (output.get("data", {}) for output in outputs(name)):
+        parts += [data[kind] for kind in data if kind.startswith("text/")]
+    return "\n".join("".join(part) for part in parts)
+
+
+def test_all_have_tiny_values() -> None:
+    assert set(TINY) == set(NOTEBOOKS)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_title_has_a_badge_and_says_what_is_stored(name: str) -> None:
+    title = source(cells(name, "markdown")[0])
+    assert title.startswith("# ")
+    address = r"\(https://colab\.research\.google\.com/github/[\w.-]+/[\w.-]+/blob/main/notebooks/"
+    assert re.search(rf"{address}{name}\.ipynb\)", title)
+    assert re.search(r"^\*\*Stored run:\*\* .*(CPU|GPU).* (minutes|seconds)", title, re.MULTILINE)
+
+
+def test_install_cells_are_the_same() -> None:
+    assert len({source(cells(name)[0]) for name in NOTEBOOKS}) == 1
+    assert "pip install" in source(cells(NOTEBOOKS[0])[0])
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_tiny_values_are_smaller_than_the_parameters(name: str) -> None:
+    defaults = parameters(name)
+    for parameter, tiny in TINY[name].items():
+        default = defaults[parameter]
+        if isinstance(tiny, (int, float)) and not isinstance(tiny, bool):
+            assert 0 <= tiny < default, parameter
+        else:
+            assert tiny != default, parameter
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_code_defines_nothing_and_imports_little(name: str) -> None:
+    for node in (node for tree in code(name) for node in ast.walk(tree)):
+        assert not isinstance(
+            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+        ), f"line {getattr(node, 'lineno', 0)} belongs in the package"
+        imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            imported = [node.module or ""]
+        assert {module.partition(".")[0] for module in imported} <= MODULES
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_whole_run_is_stored(name: str) -> None:
+    counts = [cell["execution_count"] for cell in cells(name)]
+    assert counts == list(range(1, len(counts) + 1))
+    assert any(
+        "image/png" in o.get("data", {}) or "image/jpeg" in o.get("data", {}) for o in outputs(name)
+    )
+    assert not [output for output in outputs(name) if output["output_type"] == "error"]
+    assert (ROOT / f"notebooks/{name}.ipynb").stat().st_size < MAX_BYTES
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_stored_words_are_clean(name: str) -> None:
+    words = text_outputs(name)
+    assert not re.findall(r"(?:^|[\s'\"=:(])/(?:work|root|tmp|home|usr|opt|content)\b.*", words)
+    assert not re.findall(r".*(?:Warning|WARNING|Traceback|[IWE]0000).*", words)
+    # A bar that moved would fill pages; a terminal's line ends are none.
+    assert not re.search(r"\r(?!\n)", words)
+    assert not [output for output in outputs(name) if output.get("name") == "stderr"]
+    stored = (ROOT / f"notebooks/{name}.ipynb").read_text()
+    assert str(Path.home()) not in stored and str(ROOT) not in stored
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_runs(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", f"--cwd={tmp_path}"]
+    # JSON is YAML, which is how papermill takes values of any type.
+    command += [f"--parameters_yaml={json.dumps(TINY[name])}"]
+    command += [str(ROOT / f"notebooks/{name}.ipynb"), str(tmp_path / "out.ipynb")]
+    # What runs is this copy of the package, and none that is installed elsewhere.
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-4000:]
+    executed = json.loads((tmp_path / "out.ipynb").read_text())["cells"]
+    assert all(cell["execution_count"] for cell in executed if cell["cell_type"] == "code")
