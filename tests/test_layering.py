@@ -12,7 +12,7 @@ MODULES = {
     for path in sorted((ROOT / PACKAGE).rglob("*.py"))
 }
 TOP = {"training.workdir", "training.conversion", "training.experiment", "training.description"}
-TOP |= {"training.comparison", "training.demonstration"}
+TOP |= {"training.comparison", "training.demonstration", "training.live"}
 ROWS = {"": 0, "images": 0, "compat": 0, "config": 0, "errors": 0, "cli": 5}
 ROWS |= {"options": 0, "style_options": 0, "translation_options": 0, "preparation_options": 0}
 ROWS |= {"files": 0, "image_headers": 0, "progress": 0, "threads": 0}

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -16,10 +17,20 @@ from IPython.core.inputtransformer2 import TransformerManager
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(file.stem for file in (ROOT / "notebooks").glob("*.ipynb"))
 # Values with which each runs in seconds.
-TINY: dict[str, dict[str, Any]] = {}
+TINY: dict[str, dict[str, Any]] = {
+    "03_cyclegan": {"steps": 3, "failure_steps": 2, "size": 32, "log_every": 1, "sample_every": 2},
+    "05_serve": {"steps": 2, "repetitions": 1},
+}
 MAX_BYTES = 1_500_000
 # What a notebook may import.
-MODULES = {"cyclegan_tf", "numpy", "matplotlib", "PIL", "IPython"} | sys.stdlib_module_names
+MODULES = {
+    "cyclegan_tf",
+    "tensorflow",
+    "numpy",
+    "matplotlib",
+    "PIL",
+    "IPython",
+} | sys.stdlib_module_names
 
 
 @cache
@@ -50,10 +61,11 @@ def outputs(name: str) -> list[dict[str, Any]]:
     return [output for cell in cells(name) for output in cell["outputs"]]
 
 
-def text_outputs(name: str) -> str:
-    """All that is stored in words."""
-    parts = [output.get("text", ()) for output in outputs(name)]
-    for data in (output.get("data", {}) for output in outputs(name)):
+def words(executed: list[dict[str, Any]]) -> str:
+    """All that came out in words."""
+    found = [output for cell in executed for output in cell.get("outputs", ())]
+    parts = [output.get("text", ()) for output in found]
+    for data in (output.get("data", {}) for output in found):
         parts += [data[kind] for kind in data if kind.startswith("text/")]
     return "\n".join("".join(part) for part in parts)
 
@@ -74,6 +86,21 @@ def test_title_has_a_badge_and_says_what_is_stored(name: str) -> None:
 def test_install_cells_are_the_same() -> None:
     assert len({source(cells(name)[0]) for name in NOTEBOOKS}) == 1
     assert "pip install" in source(cells(NOTEBOOKS[0])[0])
+
+
+def test_the_address_is_set_and_set_again(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=lambda *_: ["runs"])
+    for name in ("Makefile", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    for repository in ("someone/my.fork-2", "another/cyclegan_tf"):
+        make = ["make", "-s", "address", f"REPOSITORY={repository}"]
+        subprocess.run(make, cwd=tmp_path, check=True, capture_output=True)
+        for name in NOTEBOOKS:
+            text = (tmp_path / f"notebooks/{name}.ipynb").read_text()
+            addresses = re.findall(
+                r"(?:\.com/github|git\+https://github\.com)/([\w.-]+/[\w.-]+)", text
+            )
+            assert addresses == [repository, repository]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -112,26 +139,46 @@ def test_a_whole_run_is_stored(name: str) -> None:
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_stored_words_are_clean(name: str) -> None:
-    words = text_outputs(name)
-    assert not re.findall(r"(?:^|[\s'\"=:(])/(?:work|root|tmp|home|usr|opt|content)\b.*", words)
-    assert not re.findall(r".*(?:Warning|WARNING|Traceback|[IWE]0000).*", words)
+    said = words(cells(name))
+    assert not re.findall(r"(?:^|[\s'\"=:(])/(?:work|root|tmp|home|usr|opt|content)\b.*", said)
+    assert not re.findall(r".*(?:Warning|WARNING|Traceback|[IWE]0000).*", said)
     # A bar that moved would fill pages; a terminal's line ends are none.
-    assert not re.search(r"\r(?!\n)", words)
+    assert not re.search(r"\r(?!\n)", said)
     assert not [output for output in outputs(name) if output.get("name") == "stderr"]
     stored = (ROOT / f"notebooks/{name}.ipynb").read_text()
     assert str(Path.home()) not in stored and str(ROOT) not in stored
 
 
+def execute(name: str, folder: Path, **values: Any) -> str:
+    """Runs a notebook with tiny values, and others that are given, and returns its words."""
+    executed = folder / "executed.ipynb"
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", f"--cwd={folder}"]
+    # JSON is YAML, which is how papermill takes values of any type.
+    command += [f"--parameters_yaml={json.dumps(TINY[name] | values)}"]
+    command += [str(ROOT / f"notebooks/{name}.ipynb"), str(executed)]
+    # What runs is this copy of the package, and none that is installed elsewhere.
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return words(json.loads(executed.read_text())["cells"])
+
+
 @pytest.mark.notebook
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_runs(name: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar", f"--cwd={tmp_path}"]
-    # JSON is YAML, which is how papermill takes values of any type.
-    command += [f"--parameters_yaml={json.dumps(TINY[name])}"]
-    command += [str(ROOT / f"notebooks/{name}.ipynb"), str(tmp_path / "out.ipynb")]
-    # What runs is this copy of the package, and none that is installed elsewhere.
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-4000:]
-    executed = json.loads((tmp_path / "out.ipynb").read_text())["cells"]
-    assert all(cell["execution_count"] for cell in executed if cell["cell_type"] == "code")
+    execute(name, tmp_path)
+
+
+@pytest.mark.notebook
+def test_asks_a_server_where_there_is_one(exported_model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow_serving", reason="serving needs tensorflow-serving-api")
+    from serving_double import ServingDouble
+
+    model = parameters("05_serve")["model"]
+    with ServingDouble(exported_model, name=model) as double:
+        server = double.rest_url.split("/")[2]
+        said = execute("05_serve", tmp_path, server=server)
+    assert f"answered by the server at {server}" in said
+    # The double serves another model.
+    assert re.search(r"face\.png +status 0, .* another than above", said)
+    assert re.search(r"cut off\.png +status 1, 0 bytes", said)
