@@ -18,6 +18,12 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(file.stem for file in (ROOT / "notebooks").glob("*.ipynb"))
 # Values with which each runs in seconds.
 TINY: dict[str, dict[str, Any]] = {
+    "01_neural_style": {"size": 32, "iterations": 3, "backbone_weights": "random"},
+    "02_autoencoder_to_pix2pix": {
+        **{"size": 32, "filters": 4, "autoencoder_steps": 2, "steps": 20},
+        "pairs": "avatars/blond2ginger",
+    },
+    "04_your_own_faces": {"scenes": 24, "size": 32, "steps": 25, "replicas": 1},
     "03_cyclegan": {"steps": 3, "failure_steps": 2, "size": 32, "log_every": 1, "sample_every": 2},
     "05_serve": {"steps": 2, "repetitions": 1},
 }
