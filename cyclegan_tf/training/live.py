@@ -1,5 +1,6 @@
 """Training from a notebook: a process of its own, whose samples are shown while it goes on."""
 
+import io
 import subprocess
 import sys
 import tempfile
@@ -7,6 +8,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import PIL.Image
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.training.observers import read_clock
@@ -65,6 +68,9 @@ def _watch(process: "subprocess.Popen[Any]", files: Workdir, refresh: float) -> 
         latest = max(files.samples.glob("step-*.png"), default=None)
         if latest and latest != newest:
             newest = latest
-            sheet.update(Image(filename=str(latest)))
+            # Notebooks keep what they show, and of noise PNG is large.
+            jpeg = io.BytesIO()
+            PIL.Image.open(latest).save(jpeg, "JPEG", quality=85)
+            sheet.update(Image(data=jpeg.getvalue(), format="jpeg"))
         if not ended:
             time.sleep(refresh)

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import IPython.display
 import numpy as np
 import pytest
 
@@ -39,8 +38,9 @@ class Screen:
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    ipython = pytest.importorskip("IPython.display", reason="needs ipykernel (extra notebooks)")
     screen = Screen()
-    monkeypatch.setattr(IPython.display, "display", screen.display)
+    monkeypatch.setattr(ipython, "display", screen.display)
     return screen
 
 
