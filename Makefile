@@ -6,7 +6,14 @@ ADDONS_PYTHON ?= $(firstword $(foreach p,python3.11 python3.10 python3,$(shell \
 PIP := python -m pip install --quiet --disable-pip-version-check
 WORKDIR ?= runs/quickstart
 
-.PHONY: quickstart test test-serving test-faults lint addons-test docs clean
+# What Colab brings; where a Python 3.13 is that can make environments, notebooks are tried on it.
+COLAB_PYTHON ?= $(firstword $(foreach p,python3.13 python3,$(shell \
+	$(p) -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $(p))))
+COLAB_PACKAGES := tensorflow==2.20.0 keras==3.13.2
+NOTEBOOKS ?= $(patsubst notebooks/%.ipynb,%,$(wildcard notebooks/*.ipynb))
+
+.PHONY: quickstart test test-serving test-faults test-notebooks render-notebooks address lint \
+	addons-test colab-test docs clean
 
 quickstart: .venv/demo
 	.venv/bin/python -m cyclegan_tf.train --flagfile=configs/quickstart.flags --workdir=$(WORKDIR)
@@ -21,6 +28,27 @@ test-serving: .venv/dev
 # Likewise: runs that are killed, disks that fill up, 5,000 steps; it prints what it has seen.
 test-faults: .venv/dev
 	.venv/bin/python -m pytest -n 2 --dist=worksteal -m fault -rP
+
+# Every notebook, with values so small that it takes seconds.
+test-notebooks: .venv/dev
+	.venv/bin/python -m pytest -m notebook --durations=0 tests/notebooks
+
+# Executes notebooks with their own values and stores them with what came out. PARAMETERS, such as
+# `-p steps 100`, are papermill's.
+render-notebooks: .venv/dev
+	set -e; cd notebooks; for name in $(NOTEBOOKS); do \
+		../.venv/bin/papermill $(PARAMETERS) $$name.ipynb $$name.ipynb; \
+		../.venv/bin/jupyter nbconvert --log-level=WARN --to=notebook --inplace --coalesce-streams \
+			--ClearMetadataPreprocessor.enabled=True \
+			--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
+			--ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec $$name.ipynb; \
+	done
+
+# Sets the address of the repository that notebooks are opened and installed from.
+ADDRESS := (colab\.research\.google\.com/github/|git\+https://github\.com/)[^/]+/[A-Za-z0-9._-]+
+address:
+	@test -n "$(REPOSITORY)" || { echo "error: give REPOSITORY=owner/name"; exit 1; }
+	sed -i -E 's#$(ADDRESS)#\1$(REPOSITORY)#g' notebooks/*.ipynb README.md
 
 lint: .venv/dev
 	.venv/bin/ruff format --check .
@@ -46,8 +74,19 @@ else
 		$(addprefix tests/integration/test_, stacks.py commands.py export.py stylize.py)
 endif
 
+# The notebooks and the package on Colab's versions, of which installing the package must change
+# nothing.
+colab-test:
+ifeq ($(COLAB_PYTHON),)
+	@echo "SKIPPED colab-test: it needs Python 3.13, and there is none (COLAB_PYTHON names one)"
+else
+	$(MAKE) .venv-colab/dev
+	.venv-colab/bin/python -m pytest -m notebook tests/notebooks
+	.venv-colab/bin/python -m pytest -n 2
+endif
+
 clean:
-	rm -rf .venv .venv-addons build *.egg-info
+	rm -rf .venv .venv-addons .venv-colab build *.egg-info
 
 # An environment is made once, and brought up to date when setup.py changes. The pip that comes
 # with Python 3.10 takes longer than ten minutes to find versions that fit; a newer one seconds.
@@ -71,4 +110,13 @@ clean:
 	$(ADDONS_PYTHON) -m venv .venv-addons
 	.venv-addons/bin/$(PIP) --upgrade pip
 	.venv-addons/bin/$(PIP) -e '.[addons,demo-data,dev]'
+	touch $@
+
+.venv-colab/dev: setup.py
+	$(COLAB_PYTHON) -m venv .venv-colab
+	.venv-colab/bin/$(PIP) --upgrade pip
+	.venv-colab/bin/$(PIP) $(COLAB_PACKAGES)
+	.venv-colab/bin/python -m pip freeze > .venv-colab/versions.txt
+	.venv-colab/bin/$(PIP) --constraint=.venv-colab/versions.txt -e '.[demo-data,prepare]'
+	.venv-colab/bin/$(PIP) --constraint=.venv-colab/versions.txt -e '.[demo-data,dev]'
 	touch $@

@@ -61,6 +61,7 @@ setup(
         # Sphinx 8.1 is the last for Python 3.10.
         "docs": ["sphinx>=8.1,<10", "myst-parser>=4,<6", "furo>=2025.7,<2027"],
         "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
+        "notebooks": ["papermill>=2.6,<3", "ipykernel>=6.29,<8", "nbconvert>=7.16,<8"],
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
@@ -72,6 +73,10 @@ setup(
             # As for prepare.
             "opencv-python-headless>=4.9,<5",
             "animeface>=2,<3",
+            # As for notebooks.
+            "papermill>=2.6,<3",
+            "ipykernel>=6.29,<8",
+            "nbconvert>=7.16,<8",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",
         ],

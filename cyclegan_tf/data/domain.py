@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
-from tqdm import tqdm
 
 from cyclegan_tf.data.folder_source import MAX_LOST_FRACTION, some
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.data.sources import ImageSource
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import UnreadableImageError
+from cyclegan_tf.progress import progress_bar
 
 _AT_ONCE = 64  # Pictures in work while loading; bounds what waits beside the cache.
 _log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ def _read_all(
         except UnreadableImageError as error:
             return error
 
-    bar = tqdm(total=count, desc=f"reading domain {name}", delay=2, disable=not progress)
+    bar = progress_bar(total=count, desc=f"reading domain {name}", delay=2, shown=progress)
     with ThreadPoolExecutor(os.cpu_count()) as pool, bar:
         for start in range(0, count, _AT_ONCE):
             for outcome in pool.map(attempt, range(start, min(start + _AT_ONCE, count))):

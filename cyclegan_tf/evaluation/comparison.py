@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from cyclegan_tf.evaluation.kid import kernel_distance
 from cyclegan_tf.evaluation.truth import Figures, truth_figures
@@ -20,6 +19,7 @@ from cyclegan_tf.images import to_float
 from cyclegan_tf.neural_style.features import Backbone
 from cyclegan_tf.neural_style.losses import gram_matrix
 from cyclegan_tf.neural_style.objective import to_pixels
+from cyclegan_tf.progress import progress_bar
 
 INPUT, TRUTH = "input", "truth"
 # Its mean over positions stands for a picture where sets of pictures are compared.
@@ -75,8 +75,8 @@ def compare(
     made: dict[str, list[np.ndarray]] = {name: [] for name in methods}
     seconds: dict[str, list[float]] = {name: [] for name in methods}
     complete = True
-    with tqdm(
-        total=len(inputs) * len(methods), desc="comparing", unit="image", disable=not progress
+    with progress_bar(
+        total=len(inputs) * len(methods), desc="comparing", unit="image", shown=progress
     ) as bar:
         try:
             for picture in inputs:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from cyclegan_tf.evaluation.labels import coloured, label_figures
 from cyclegan_tf.evaluation.truth import Translate, cycle_figures, truth_figures
 from cyclegan_tf.images import grid, to_uint8
+from cyclegan_tf.progress import progress_bar
 
 GALLERY_ROWS = 12
 _log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def evaluate(
     for direction, forth in translate.items():
         inputs, truths = (a, b) if direction == "a2b" else (b, a)
         back = translate.get(direction[::-1])
-        bar = tqdm(inputs, desc=f"evaluating {direction}", disable=not progress, leave=False)
+        bar = progress_bar(inputs, desc=f"evaluating {direction}", shown=progress, leave=False)
         translated = [forth(picture) for picture in bar]
         figures[direction] = {"pictures": len(inputs)}
         if back:

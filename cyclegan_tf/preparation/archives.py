@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from tqdm import tqdm
-
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import IMAGE_SUFFIXES
+from cyclegan_tf.progress import progress_bar
 
 # One of these is in every data set for this package, and a folder above them is not wanted.
 _SPLITS = ("trainA", "train")
@@ -50,7 +49,7 @@ def unpack(
     try:
         with zipfile.ZipFile(archive) as opened:
             wanted = _wanted(opened.infolist(), max_files, max_bytes)
-            with tqdm(total=len(wanted), desc="unpacking", delay=2, disable=not progress) as bar:
+            with progress_bar(total=len(wanted), desc="unpacking", delay=2, shown=progress) as bar:
                 for entry, target in wanted:
                     (folder / target).parent.mkdir(parents=True, exist_ok=True)
                     with opened.open(entry) as source, (folder / target).open("xb") as file:

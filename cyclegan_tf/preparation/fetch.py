@@ -6,9 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
-
-from tqdm import tqdm
+from typing import Any, BinaryIO
 
 from cyclegan_tf.data.tfds_source import is_reachable
 from cyclegan_tf.errors import UserError
@@ -16,6 +14,7 @@ from cyclegan_tf.files import new_folder
 from cyclegan_tf.images import find_images
 from cyclegan_tf.preparation.archives import unpack
 from cyclegan_tf.preparation_options import FetchOptions
+from cyclegan_tf.progress import progress_bar
 
 _CHUNK = 2**20
 _SILENCE = 15.0  # Seconds without a byte, after which a download has failed.
@@ -112,8 +111,13 @@ def _downloaded(url: str, folder: Path, max_bytes: int, progress: bool) -> Itera
             with requests.get(url, stream=True, timeout=_SILENCE) as answer:
                 answer.raise_for_status()
                 length = int(answer.headers.get("Content-Length", 0)) or None
-                quiet = {"delay": 2, "disable": not progress}
-                with tqdm(None, "downloading", length, unit="B", unit_scale=True, **quiet) as bar:
+                bar_options: dict[str, Any] = {
+                    "unit": "B",
+                    "unit_scale": True,
+                    "delay": 2,
+                    "shown": progress,
+                }
+                with progress_bar(desc="downloading", total=length, **bar_options) as bar:
                     for chunk in answer.iter_content(_CHUNK):
                         bar.update(file.write(chunk))
                         if file.tell() > max_bytes:

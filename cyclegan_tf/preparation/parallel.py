@@ -5,9 +5,8 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from cyclegan_tf import threads
+from cyclegan_tf.progress import progress_bar
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -38,7 +37,7 @@ def in_order(
     cores = os.cpu_count() or 1
     pool = ThreadPoolExecutor(cores)
     try:
-        with tqdm(total=total, desc=title, delay=2, disable=not progress) as bar:
+        with progress_bar(total=total, desc=title, delay=2, shown=progress) as bar:
             # As many may be begun as there is room for, before the first result is asked for.
             room = _WAITING * cores - 1
             for result in threads.in_order(pool, work, items, lambda _: 1, room, ahead=True):

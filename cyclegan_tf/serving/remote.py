@@ -4,11 +4,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images import UnreadableImageError, encode_png, find_images, read_image
+from cyclegan_tf.progress import progress_bar
 from cyclegan_tf.serving.client import Answer, Client
 from cyclegan_tf.serving.decoding import Status
 from cyclegan_tf.translation.tasks import check_output, check_targets
@@ -54,7 +53,7 @@ def translate_remotely(
     check_targets(targets)
     check_output(source, output, targets.values())
     failures: dict[str, str] = {}
-    with tqdm(total=len(names), desc="translating", unit="image", disable=not progress) as bar:
+    with progress_bar(total=len(names), desc="translating", unit="image", shown=progress) as bar:
         for start in range(0, len(names), batch_size):
             batch = names[start : start + batch_size]
             answers = _answers(client, [root / name for name in batch], direction)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.image_headers import Header
 from cyclegan_tf.images import UnreadableImageError, grid, read_image, write_image
+from cyclegan_tf.progress import progress_bar
 from cyclegan_tf.threads import in_order
 from cyclegan_tf.translation.clips import convert_clip, count_frames
 from cyclegan_tf.translation.flicker import Flicker, smoother
@@ -100,7 +100,9 @@ class Job:
         if self._result.skipped:
             _log.info("%d of %d are translated already", self._result.skipped, len(tasks))
         count = len(todo) + len(failures)
-        with tqdm(total=count, desc="translating", unit="file", disable=self._quiet) as self._bar:
+        with progress_bar(
+            total=count, desc="translating", unit="file", shown=not self._quiet
+        ) as self._bar:
             for name, reason in failures.items():
                 self._fail(name, reason)
             self._translate_pictures([task for task in tasks if not task.is_clip], todo)
@@ -169,12 +171,12 @@ class Job:
     def _translate_clip(self, task: Task) -> None:
         flicker = Flicker()
         try:
-            with tqdm(
+            with progress_bar(
                 total=count_frames(task.path),
                 desc=task.name,
                 unit="frame",
                 leave=False,
-                disable=self._quiet,
+                shown=not self._quiet,
             ) as bar:
 
                 def process(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

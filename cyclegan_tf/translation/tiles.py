@@ -15,12 +15,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from cyclegan_tf.images import to_float
 from cyclegan_tf.models.layers import size_multiple
 from cyclegan_tf.models.receptive_field import receptive_radius
 from cyclegan_tf.models.statistics import with_given_statistics
+from cyclegan_tf.progress import progress_bar
 from cyclegan_tf.translation.network import levels_of, mirrored
 
 Moments = tuple[np.ndarray, np.ndarray]
@@ -106,7 +106,7 @@ class TileTranslator:
         kind = self._levels(tf.zeros([])).dtype.as_numpy_dtype
         result = np.empty((height, width, self._network.output_shape[-1]), kind)
         count = len(chosen) * len(self._norms) + len(tiles)
-        with tqdm(total=count, desc="tiles", leave=False, disable=self._quiet) as bar:
+        with progress_bar(total=count, desc="tiles", leave=False, shown=not self._quiet) as bar:
             for _ in self._norms:
                 parts = []
                 for tile in chosen:
