@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.options import (
+from cyclegan_tf.run_options import (
     AUGMENTATIONS,
     MODEL_DEFAULTS,
     MODELS,

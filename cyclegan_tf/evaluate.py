@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.options import EVAL_MODE
+from cyclegan_tf.run_options import EVAL_MODE
 
 
 def main(arguments: Sequence[str]) -> int:

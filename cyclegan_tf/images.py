@@ -1,4 +1,4 @@
-"""Pictures in and out: safe decoding, atomic writing, value ranges and labelled sheets.
+"""Pictures in and out: safe decoding, atomic writing and value ranges.
 
 A picture is `uint8 [0, 255]` outside the networks and `float32 [-1, 1]` inside; this is the
 only file that knows the factor between the two. The same file comes to the same pixels
@@ -6,16 +6,15 @@ wherever it is read (training, translation, serving), because all of them read i
 """
 
 import contextlib
-import math
 import os
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from .errors import UserError
 from .files import write_atomically
@@ -35,7 +34,6 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 # Pillow warns from this size on (89 megapixels); a small file may claim more than memory holds.
 MAX_PIXELS = 1024**3 // 12
-_WIDEST = 4096  # What small pictures are enlarged to on a sheet, in pixels.
 
 
 class UnreadableImageError(UserError):
@@ -242,66 +240,6 @@ def to_uint16(images: "tf.Tensor") -> "tf.Tensor":
 
     levels = tf.round((tf.cast(images, tf.float32) + 1.0) * (127.5 * 257))
     return tf.cast(tf.clip_by_value(levels, 0.0, 65535.0), tf.uint16)
-
-
-def grid(
-    rows: Sequence[Sequence[np.ndarray]],
-    column_labels: Sequence[str],
-    row_labels: Sequence[str] = (),
-) -> np.ndarray:
-    """Draws a labelled sheet of pictures.
-
-    Small pictures are enlarged by a whole factor, without smoothing, until a cell is at least
-    96 pixels high, or as wide as is of use; all cells have one size, and each picture stands in
-    the middle of its own.
-
-    Args:
-        rows: Pictures, uint8 in [0, 255], shape `(height, width, 1 to 4)`, of any sizes.
-        column_labels: One for each column.
-        row_labels: One for each row, or none.
-
-    Returns:
-        The sheet on white, uint8 in [0, 255], shape `(height, width, 3)`.
-
-    Raises:
-        UserError: If a number of labels does not fit the rows.
-    """
-    if any(len(row) != len(column_labels) for row in rows) or len(row_labels) not in (0, len(rows)):
-        sizes = f"{[len(row) for row in rows]} with {len(column_labels)} and {len(row_labels)}"
-        raise UserError(f"labels must match columns and rows; rows and labels received: {sizes}")
-    pictures = [[to_pillow(cell) for cell in row] for row in rows]
-    font, gap = ImageFont.load_default(size=16), 8
-    heading = max((math.ceil(font.getbbox(label)[3]) for label in column_labels), default=0) + gap
-    side = max((math.ceil(font.getlength(label)) + gap for label in row_labels), default=0)
-    flat = [(p.width, p.height, _enlargement(p)) for row in pictures for p in row]
-    cell_height = max((height * factor for _, height, factor in flat), default=0)
-    cell_width = max(
-        [width * factor for width, _, factor in flat]
-        + [math.ceil(font.getlength(label)) for label in column_labels],
-        default=0,
-    )
-    pitch_x, pitch_y = cell_width + gap, cell_height + gap
-    size = gap + side + pitch_x * len(column_labels), gap + heading + pitch_y * len(rows)
-    sheet = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(sheet)
-    for column, label in enumerate(column_labels):
-        middle = gap + side + column * pitch_x + cell_width / 2
-        draw.text((middle, gap), label, "black", font, anchor="ma")
-    for row, line in enumerate(pictures):
-        top = gap + heading + row * pitch_y
-        if row_labels:
-            draw.text((gap, top + cell_height / 2), row_labels[row], "black", font, anchor="lm")
-        for column, picture in enumerate(line):
-            factor = min(cell_width // picture.width, cell_height // picture.height)
-            cell = ImageOps.scale(picture, factor, Image.Resampling.NEAREST)
-            left = gap + side + column * pitch_x + (cell_width - cell.width) // 2
-            sheet.paste(_convert(cell, "RGB"), (left, top + (cell_height - cell.height) // 2))
-    return np.asarray(sheet)
-
-
-def _enlargement(picture: Image.Image) -> int:
-    """Returns by what to enlarge; a long picture of one row would otherwise fill the memory."""
-    return max(1, min(math.ceil(96 / picture.height), _WIDEST // picture.width))
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import pytest
 
 from cyclegan_tf.config import Config, options
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.options import MODELS
+from cyclegan_tf.run_options import MODELS
 
 OPTIONS = {field.name: (group, field, value) for group, field, value in options(Config())}
 

@@ -15,7 +15,14 @@ TOP = {"training.workdir", "training.conversion", "training.experiment", "traini
 TOP |= {"training.assembly", "training.comparison", "training.demonstration", "training.run_report"}
 TOP |= {"training.live"}
 ROWS = {"": 0, "images": 0, "compat": 0, "config": 0, "errors": 0, "cli": 5}
-ROWS |= {"options": 0, "style_options": 0, "translation_options": 0, "preparation_options": 0}
+ROWS |= {
+    "sheets": 0,
+    "options": 0,
+    "run_options": 0,
+    "style_options": 0,
+    "translation_options": 0,
+    "preparation_options": 0,
+}
 ROWS |= {"files": 0, "image_headers": 0, "progress": 0, "threads": 0}
 ROWS |= dict.fromkeys(("models", "data", "neural_style"), 1)
 ROWS |= {"translation": 2, "preparation": 2}

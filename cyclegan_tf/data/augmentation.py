@@ -10,7 +10,7 @@ from collections.abc import Collection
 import tensorflow as tf
 
 from cyclegan_tf.images import to_float
-from cyclegan_tf.options import AUGMENTATIONS
+from cyclegan_tf.run_options import AUGMENTATIONS
 
 
 def augment(
@@ -29,7 +29,7 @@ def augment(
         image: uint8 in [0, 255], shape `(height, width, channels)`.
         seed: Shape `(2,)`; each augmentation folds its own number into it, so that one does
             not change what another does.
-        names: Any of `cyclegan_tf.options.AUGMENTATIONS`. Without `crop`, the crop is the centre.
+        names: Any of `run_options.AUGMENTATIONS`. Without `crop`, the crop is the centre.
         crop_size: Side of the crop in pixels, or None for no crop at all.
         labels: Whether the picture is a label map. Its values are moved but never mixed or
             recoloured; `to_uint8` gives the class numbers back.

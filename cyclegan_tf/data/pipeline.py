@@ -94,7 +94,7 @@ def unpaired_dataset(
         domain_a: Pictures of domain A, fitted to `geometry`.
         domain_b: Pictures of domain B, likewise.
         geometry: Gives the crop.
-        augment: Any of `cyclegan_tf.options.AUGMENTATIONS`.
+        augment: Any of `cyclegan_tf.run_options.AUGMENTATIONS`.
         batch_size: Over all replicas.
         seed: Any integer.
         start_step: Number of the first batch, from 0.
@@ -140,7 +140,7 @@ def paired_dataset(
         domain_a: Pictures of domain A, fitted to `geometry`.
         domain_b: Their partners, as many; label maps are fitted to its `nearest` form.
         geometry: Gives the crop.
-        augment: Any of `cyclegan_tf.options.AUGMENTATIONS`.
+        augment: Any of `cyclegan_tf.run_options.AUGMENTATIONS`.
         batch_size: Over all replicas.
         seed: Any integer.
         start_step: Number of the first batch, from 0.

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from cyclegan_tf.files import write_atomically
-from cyclegan_tf.images import grid, read_image, resize, write_image
+from cyclegan_tf.images import read_image, resize, write_image
 from cyclegan_tf.preparation.findings import Check, DomainContent
+from cyclegan_tf.sheets import grid
 
 _PICTURES, _PAIRS = 8, 12
 _SIDE = 128

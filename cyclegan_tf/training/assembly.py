@@ -29,7 +29,7 @@ from cyclegan_tf.models.discriminators import discriminator
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.models.pix2pix import Pix2Pix
 from cyclegan_tf.models.translator import Translator
-from cyclegan_tf.options import WITH_DROPOUT
+from cyclegan_tf.run_options import WITH_DROPOUT
 from cyclegan_tf.training.schedules import learning_rate
 
 _log = logging.getLogger(__name__)

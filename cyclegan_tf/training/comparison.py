@@ -18,7 +18,7 @@ from cyclegan_tf.images import as_rgb, to_uint8
 from cyclegan_tf.neural_style.features import Backbone
 from cyclegan_tf.neural_style.objective import gram_matrices
 from cyclegan_tf.neural_style.transfer import stylize
-from cyclegan_tf.options import MODELS
+from cyclegan_tf.run_options import MODELS
 from cyclegan_tf.style_options import NOT_FOR_COMPARING, StyleOptions
 from cyclegan_tf.training import assembly
 from cyclegan_tf.training.assembly import Data

@@ -14,7 +14,7 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import as_rgb, to_uint8
 from cyclegan_tf.neural_style.transfer import stylize
 from cyclegan_tf.neural_style.weights import load_backbone
-from cyclegan_tf.options import MODELS
+from cyclegan_tf.run_options import MODELS
 from cyclegan_tf.style_options import StyleOptions
 from cyclegan_tf.training import assembly
 from cyclegan_tf.training.assembly import Data

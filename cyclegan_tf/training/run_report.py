@@ -12,7 +12,7 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.figures import changed_ratio
 from cyclegan_tf.evaluation.page import duration
 from cyclegan_tf.evaluation.report_page import Command, Fact, Option, Report, write_report
-from cyclegan_tf.options import MODELS
+from cyclegan_tf.run_options import MODELS
 from cyclegan_tf.training.records import read_clock, read_json, read_metrics, step_files
 from cyclegan_tf.training.workdir import Workdir
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.image_headers import Header
-from cyclegan_tf.images import UnreadableImageError, grid, read_image, write_image
+from cyclegan_tf.images import UnreadableImageError, read_image, write_image
 from cyclegan_tf.progress import progress_bar
+from cyclegan_tf.sheets import grid
 from cyclegan_tf.threads import in_order
 from cyclegan_tf.translation.clips import convert_clip, count_frames
 from cyclegan_tf.translation.flicker import Flicker, smoother
