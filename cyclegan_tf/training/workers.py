@@ -23,7 +23,8 @@ class Workers:
     """The workers of a run, and which of them this process is. By default, it is alone.
 
     Args:
-        addresses: `host:port` of each; the first is the chief, which alone writes.
+        addresses: `host:port` of each, where the host is a name or an IPv4 address. The first is
+            the chief, which alone writes.
         index: Of this process.
     """
 
@@ -126,12 +127,17 @@ def _addresses(given: Any, role: str) -> list[str]:
         host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
         if not (host and port.isdecimal() and 0 < int(port) < 2**16):
             raise UserError(f"TF_CONFIG: {address!r} is no address; expected host:port")
+        if ":" in host:
+            raise UserError(
+                f"TF_CONFIG: {address!r} is an IPv6 address, and workers meet over IPv4 alone; "
+                "give a name or an IPv4 address"
+            )
     return given
 
 
 def _split(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)  # IPv6 stands in brackets.
+    return host, int(port)
 
 
 def _answers(address: str) -> bool:

@@ -41,15 +41,15 @@ def test_without_others_a_process_is_alone(environment: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("cluster", "task", "index"),
     [
-        ({"worker": ["a:1", "[::1]:2"]}, {"type": "worker", "index": 0}, 0),
-        ({"worker": ["a:1", "[::1]:2"]}, {"type": "worker", "index": 1}, 1),
-        ({"worker": ["[::1]:2"], "chief": ["a:1"]}, {"type": "chief", "index": 0}, 0),
-        ({"worker": ["[::1]:2"], "chief": ["a:1"]}, {"type": "worker", "index": 0}, 1),
+        ({"worker": ["a:1", "b:2"]}, {"type": "worker", "index": 0}, 0),
+        ({"worker": ["a:1", "b:2"]}, {"type": "worker", "index": 1}, 1),
+        ({"worker": ["b:2"], "chief": ["a:1"]}, {"type": "chief", "index": 0}, 0),
+        ({"worker": ["b:2"], "chief": ["a:1"]}, {"type": "worker", "index": 0}, 1),
     ],
 )
 def test_the_chief_comes_first(cluster: object, task: object, index: int) -> None:
     workers = find_workers(tf_config(cluster, task))
-    assert workers == Workers(("a:1", "[::1]:2"), index)
+    assert workers == Workers(("a:1", "b:2"), index)
     assert workers.is_chief == (index == 0)
 
 
@@ -87,6 +87,8 @@ def test_what_is_no_tf_config_is_refused(text: str, message: str) -> None:
         ({"worker": ["a:1", ":2"]}, WORKER, "':2' is no address"),
         ({"worker": ["a:1", "b:70000"]}, WORKER, "'b:70000' is no address"),
         ({"worker": ["a:1", 3]}, WORKER, "3 is no address"),
+        ({"worker": ["a:1", "[::1]:2"]}, WORKER, r"'\[::1\]:2' is an IPv6 address"),
+        ({"worker": ["a:1", "fe80::1:2"]}, WORKER, "'fe80::1:2' is an IPv6 address"),
         ({"worker": "a:1"}, WORKER, "expected a list of addresses for worker, not 'a:1'"),
     ],
 )
