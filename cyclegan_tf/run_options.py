@@ -259,7 +259,7 @@ class RunConfig(Options):
     replicas: int | None = option(
         None,
         "GPUs to use, or logical CPUs where there is no GPU (default: as many GPUs as divide "
-        "the batch); on each worker, where TF_CONFIG names several.",
+        "the batch). Where TF_CONFIG names several workers: on each (default: 1).",
         minimum=1,
     )
     wait_for_workers: float = option(

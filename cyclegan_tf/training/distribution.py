@@ -22,8 +22,8 @@ def make_strategy(
     anything before.
 
     Args:
-        replicas: How many on each worker; None takes the largest number of GPUs that divides the
-            batch, and one CPU where there is no GPU.
+        replicas: How many on each worker. None takes the largest number of GPUs that divides the
+            batch, and one CPU where there is no GPU; of several workers, each takes one replica.
         batch_size: Pictures of each domain in a step, over all replicas.
         workers: Who takes part.
         wait: Seconds to wait for the others.
@@ -38,8 +38,7 @@ def make_strategy(
     """
     gpus = tf.config.list_physical_devices("GPU")
     if replicas is None:
-        fitting = (n for n in range(1, len(gpus) + 1) if batch_size % (n * workers.count) == 0)
-        replicas = max(fitting, default=1)
+        replicas = _default_replicas(len(gpus), batch_size, workers)
     if batch_size % (replicas * workers.count):
         among = f"{workers.count} workers of " if workers.count > 1 else ""
         raise UserError(
@@ -56,6 +55,15 @@ def make_strategy(
     if not gpus:
         _make_logical_cpus(replicas)
     return _mirrored(tuple(f"{kind}:{i}" for i in range(replicas)))
+
+
+def _default_replicas(gpus: int, batch_size: int, workers: Workers) -> int:
+    if workers.count == 1:
+        return max((n for n in range(1, gpus + 1) if batch_size % n == 0), default=1)
+    # All need the same number, and none knows how many GPUs the others have.
+    if gpus > 1:
+        _log.info("taking 1 of %d GPUs; --replicas, the same on all workers, takes more", gpus)
+    return 1
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import tensorflow as tf
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.training import distribution
 from cyclegan_tf.training.distribution import make_strategy
+from cyclegan_tf.training.workers import Workers
 
 
 def test_without_gpu_one_replica_is_the_default() -> None:
@@ -40,6 +41,22 @@ def test_the_default_is_the_largest_number_of_gpus_that_divides(
     assert (len(made[0]) if made else 1) == expected
     if expected > 1:
         assert made[0][0] == "GPU:0"
+
+
+@pytest.mark.parametrize(("replicas", "taken"), [(None, 1), (2, 2)])
+def test_of_several_workers_each_takes_one_gpu_if_not_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    replicas: int | None,
+    taken: int,
+) -> None:
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"] * 3)
+    asked: list[int] = []
+    monkeypatch.setattr(distribution, "_joined", lambda *arguments: asked.append(arguments[2]))
+    with caplog.at_level("INFO"):
+        make_strategy(replicas, 12, Workers(("a:1", "b:2"), 1))
+    assert asked == [taken]
+    assert ("taking 1 of 3 GPUs; --replicas" in caplog.text) == (replicas is None)
 
 
 def test_more_replicas_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
