@@ -52,14 +52,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_partial_files(folder: Path, nested: bool = True) -> None:
-    """Removes what a process that was killed left half-written.
+    """Removes the files that processes which were killed left half-written.
+
+    What a process of this machine may still be writing stays, and so do folders: `new_folder`
+    looks after its own.
 
     Args:
         folder: Where to look.
         nested: Whether in the folders below it, too.
     """
     for partial in (folder.rglob if nested else folder.glob)(".*.partial"):
-        partial.unlink(missing_ok=True)
+        if partial.is_file() and not _lives(partial.stem.rpartition(".")[2]):
+            partial.unlink(missing_ok=True)
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -136,6 +140,17 @@ def only_process(lock: Path, doing: str) -> Iterator[None]:
         with contextlib.suppress(OSError):  # As on a disk that has become read-only.
             holder.unlink()
         held.release()
+
+
+def _lives(process: str) -> bool:
+    """Whether a text is the number of a process of this machine."""
+    try:
+        os.kill(int(process), 0)
+    except PermissionError:
+        return True
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    return True
 
 
 def _bring_to_disk(path: Path) -> None:

@@ -21,6 +21,9 @@ import tensorflow as tf
 
 from cyclegan_tf import cli
 
+# Linux has no process of a number above 2**22.
+NO_PROCESS = 2**22 + 1
+
 TINY = (
     "--generator=resnet_1",
     "--filters=3",

@@ -1,9 +1,10 @@
 """Files and folders appear whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
-from running import filled
+from running import NO_PROCESS, filled
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import new_folder, remove_partial_files, write_atomically
@@ -45,7 +46,8 @@ def test_a_full_disk_is_told_with_the_file_and_leaves_it(small_disk: Path) -> No
 
 
 def test_partial_files_are_removed_and_others_are_not(tmp_path: Path) -> None:
-    for name in ("deep/.a.png.77.partial", ".b.png.77.partial", "a.partial", ".hidden", "a.png"):
+    deep = f".a.png.{NO_PROCESS}.partial"
+    for name in (f"deep/{deep}", f".b.png.{NO_PROCESS}.partial", "a.partial", ".hidden", "a.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
 
@@ -53,9 +55,23 @@ def test_partial_files_are_removed_and_others_are_not(tmp_path: Path) -> None:
         return {path.name for path in tmp_path.rglob("*") if path.is_file()}
 
     remove_partial_files(tmp_path, nested=False)
-    assert left() == {".a.png.77.partial", "a.partial", ".hidden", "a.png"}
+    assert left() == {deep, "a.partial", ".hidden", "a.png"}
     remove_partial_files(tmp_path)
     assert left() == {"a.partial", ".hidden", "a.png"}
+
+
+def test_what_a_living_process_writes_stays(tmp_path: Path) -> None:
+    for number in (1, os.getpid(), os.getppid(), NO_PROCESS, 10**30):
+        (tmp_path / f".a.{number}.partial").touch()
+    remove_partial_files(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {f".a.{number}.partial" for number in (1, os.getpid(), os.getppid())}
+
+
+def test_a_folder_that_is_half_made_is_no_partial_file(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "new") as partial:
+        remove_partial_files(tmp_path)
+        assert partial.is_dir()
 
 
 def test_a_folder_appears_at_the_end_and_nothing_else(tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.files import write_atomically
+from cyclegan_tf.files import remove_partial_files, write_atomically
 from cyclegan_tf.images import UnreadableImageError, encode_png, find_images, read_image
 from cyclegan_tf.preparation.crop_list import CropList
 from cyclegan_tf.preparation.detectors import Box, Detector
@@ -73,8 +73,7 @@ def crop_faces(
         raise UserError(f"{source} holds no pictures")
     if output.resolve().is_relative_to(source.resolve()):
         raise UserError(f"the output {output} would mix with the pictures in {source}")
-    for partial in output.rglob(".*.partial"):  # Of a process that was killed.
-        partial.unlink(missing_ok=True)
+    remove_partial_files(output)
     made_by = {"input": str(source.resolve()), **asdict(options.validate())}
     with closing(CropList(output, made_by)) as crops:
         done = [name for name in names if crops.is_done(name, source / name)]

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from running import NO_PROCESS
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import read_image, write_image
@@ -130,7 +131,7 @@ def test_what_is_done_is_not_looked_at_again(scenes, tmp_path):
 def test_a_line_that_was_cut_off_is_done_again(scenes, tmp_path):
     crop(scenes, tmp_path / "out")
     whole = contents(tmp_path / "out"), lines(tmp_path / "out")
-    (tmp_path / "out/party/.2_png_0.png.123.partial").write_bytes(b"x")
+    (tmp_path / f"out/party/.2_png_0.png.{NO_PROCESS}.partial").write_bytes(b"x")
     list_ = tmp_path / "out/manifest.jsonl"
     list_.write_text(list_.read_text()[:-20])
     assert crop(scenes, tmp_path / "out").skipped < 5

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from running import filled, set_writable
+from running import NO_PROCESS, filled, set_writable
 
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
@@ -25,7 +25,8 @@ def test_one_process_at_a_time_which_is_named(tmp_path: Path) -> None:
 
 
 def test_what_a_process_that_was_killed_left_half_written_is_removed(tmp_path: Path) -> None:
-    names = (".clock.json.7.partial", "samples/.step-1.png.7.partial", "out/.x.mp4.8.partial")
+    places = (".clock.json", "samples/.step-1.png", "out/.x.mp4")
+    names = [f"{place}.{NO_PROCESS}.partial" for place in places]
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()

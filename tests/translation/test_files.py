@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from known_networks import identity, noise
 from PIL import ExifTags, Image, ImageCms
+from running import NO_PROCESS
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import read_image, write_image
@@ -231,7 +232,7 @@ def test_a_translation_that_is_stopped_leaves_whole_files_and_a_rerun_gives_the_
         with pytest.raises(KeyboardInterrupt):
             run(network, tmp_path / "in", out, batch_size=5)
     assert 7 <= len(files(out)) < 12
-    (out / ".11.png.123.partial").write_bytes(b"left by a process that was killed")
+    (out / f".11.png.{NO_PROCESS}.partial").write_bytes(b"left by a process that was killed")
     times = {name: (out / name).stat().st_mtime_ns for name in files(out)}
     result = run(network, tmp_path / "in", out, batch_size=5)
     assert result.skipped >= 7
