@@ -123,16 +123,26 @@ def only_process(lock: Path, doing: str) -> Iterator[None]:
         doing: What the process is said to be doing.
 
     Raises:
-        UserError: If another process, which is named, is inside.
+        UserError: If another process, which is named, is inside, or the file system has no locks
+            and filelock is too old to do without.
+        OSError: If the lock's file cannot be written or locked; the error names it.
     """
     held = filelock.FileLock(lock)
     # Beside the lock, which a second process may empty when it tries to take it.
     holder = lock.with_name(f"{lock.name}.holder")
     try:
-        held.acquire(timeout=0)
+        with naming(lock):
+            held.acquire(timeout=0)
     except filelock.Timeout as error:
-        name = holder.read_text() if holder.exists() else "of unknown number"
+        name = "of unknown number"
+        with contextlib.suppress(OSError):  # It may be leaving.
+            name = holder.read_text()
         raise UserError(f"another process ({name}) is {doing}") from error
+    except NotImplementedError as error:
+        raise UserError(
+            f"the file system of {lock.parent} has no locks, which keep a second process out; take "
+            "another place, or a newer filelock"
+        ) from error
     try:
         write_atomically(holder, f"{os.getpid()} on {platform.node()}")
         yield

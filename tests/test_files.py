@@ -1,13 +1,15 @@
 """Files and folders appear whole or not at all."""
 
+import errno
 import os
 from pathlib import Path
 
+import filelock
 import pytest
 from running import NO_PROCESS, filled
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.files import new_folder, remove_partial_files, write_atomically
+from cyclegan_tf.files import new_folder, only_process, remove_partial_files, write_atomically
 
 
 def test_text_and_bytes_are_written_and_replaced(tmp_path: Path) -> None:
@@ -110,3 +112,35 @@ def test_two_do_not_make_one_folder(tmp_path):
     with new_folder(tmp_path / "new"):
         with pytest.raises(UserError, match="another process"), new_folder(tmp_path / "new"):
             pass
+
+
+def test_a_process_that_is_just_leaving_is_not_named(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with only_process(lock, "at work"):
+        (tmp_path / "lock.holder").unlink()
+        with (
+            pytest.raises(UserError, match=r"process \(of unknown number\) is at work"),
+            only_process(lock, "at work"),
+        ):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (NotImplementedError("no flock"), UserError, "file system of {} has no locks"),
+        (OSError(errno.ENOLCK, "No locks available"), OSError, "No locks available: '{}/lock'"),
+    ],
+)
+def test_a_place_without_locks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, kind: type, says: str
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", fails)
+    with (
+        pytest.raises(kind, match=says.format(tmp_path)),
+        only_process(tmp_path / "lock", "at work"),
+    ):
+        pass
