@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,15 +43,15 @@ class Group:
         pattern: What the metrics' names match.
         unit: What the vertical axis shows.
         meaning: What the plot says, in a sentence.
-        by_discriminators: Whether the metrics are discriminators' answers, which have a value
-            of their own for "undecided".
+        undecided: What the metrics are where a discriminator's answer is in the middle, for each
+            `gan_mode` that has such an answer; none if they are not about discriminators.
     """
 
     title: str
     pattern: str
     unit: str
     meaning: str
-    by_discriminators: bool = False
+    undecided: Mapping[str, float] = field(default_factory=dict)
 
 
 GROUPS = (
@@ -79,14 +79,14 @@ GROUPS = (
         r"adversarial_loss(_\w+)?",
         WEIGHTED,
         "How far translations are from passing for real before the discriminators.",
-        by_discriminators=True,
+        undecided={"lsgan": 0.25, "vanilla": math.log(2), "hinge": 0.0},
     ),
     Group(
         "Discriminator losses",
         r"discriminator_loss(_\w+)?",
         WEIGHTED,
         "How badly the discriminators tell real pictures from translations.",
-        by_discriminators=True,
+        undecided={"lsgan": 0.25, "vanilla": math.log(2), "hinge": 1.0},
     ),
     Group(
         "Gradient penalties",
@@ -109,9 +109,6 @@ GROUPS = (
     Group("Other metrics", r".*", "value", "What else was recorded."),
 )
 
-# The adversarial and the discriminators' loss where a discriminator's answer is in the middle.
-UNDECIDED = {"lsgan": (0.25, 0.25), "vanilla": (math.log(2),) * 2, "hinge": (0.0, 1.0)}
-
 
 def plots(
     steps: np.ndarray, metrics: Mapping[str, np.ndarray], gan_mode: str = ""
@@ -132,10 +129,9 @@ def plots(
     for group in GROUPS:
         members = {n: rest.pop(n) for n in [*rest] if re.fullmatch(group.pattern, n)}
         if members:
-            neutral = UNDECIDED.get(gan_mode, (None, None)) if group.by_discriminators else None
-            undecided = neutral[group.title.startswith("Disc")] if neutral else None
             with rc_context(STYLE):
-                found.append((group, _draw(group, steps, members, undecided)))
+                figure = _draw(group, steps, members, group.undecided.get(gan_mode))
+            found.append((group, figure))
     return found
 
 
