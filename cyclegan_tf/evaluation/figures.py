@@ -28,6 +28,10 @@ class Kind:
     digits: int = 3
     heading: str = ""
 
+    def text(self, value: float) -> str:
+        """Writes a figure of this kind."""
+        return f"{value:.{self.digits}f}"
+
 
 KINDS = {
     "mae": Kind(
@@ -94,15 +98,20 @@ def table(figures: dict[str, dict[str, Any]]) -> str:
     for direction, rows in figures.items():
         for name in ("translation", "unchanged_input", "cycle"):
             if name in rows:
-                cells = (f"{rows[name][key]:.3f}" if key in rows[name] else "-" for key in shown)
+                found = rows[name]
+                cells = (k.text(found[key]) if key in found else "-" for key, k in shown.items())
                 cells_text = "".join(f"{cell:>13}" for cell in cells)
                 lines.append(f"{direction:10}{name.replace('_', ' '):17}{cells_text}")
         if "labels" in rows:
-            shares = (f"{name.replace('_', ' ')} {x:.3f}" for name, x in rows["labels"].items())
+            shares = (
+                f"{name.replace('_', ' ')} {KINDS[name].text(share)}"
+                for name, share in rows["labels"].items()
+            )
             lines.append(f"{direction:10}{', '.join(shares)}")
         ratio = changed_ratio(rows)
         if ratio is not None:
-            lines.append(f"{direction:10}changed-pixel error: {ratio:.3f} of the unchanged input's")
+            left = f"{RATIO.text(ratio)} of the unchanged input's"
+            lines.append(f"{direction:10}changed-pixel error: {left}")
     return "\n".join(lines)
 
 
@@ -136,15 +145,15 @@ def page_rows(
         if "unchanged_input" in found:
             columns[f"{title}, input left as it is"] = found["unchanged_input"]
     rows = [
-        (kind, [_cell(column.get(key), kind.digits) for column in columns.values()])
+        (kind, [_cell(kind, column.get(key)) for column in columns.values()])
         for key, kind in {"ratio": RATIO, **KINDS}.items()
         if any(_is_number(column.get(key)) for column in columns.values())
     ]
     return list(columns), rows
 
 
-def _cell(value: Any, digits: int) -> str:
-    return f"{value:.{digits}f}" if _is_number(value) else ""
+def _cell(kind: Kind, value: Any) -> str:
+    return kind.text(value) if _is_number(value) else ""
 
 
 def _is_number(value: Any) -> bool:

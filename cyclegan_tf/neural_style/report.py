@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from cyclegan_tf.images import write_image
 from cyclegan_tf.neural_style.transfer import Progress
+from cyclegan_tf.progress import progress_bar
 
 
 class Recorder:
@@ -22,7 +22,7 @@ class Recorder:
 
     def __init__(self, output: Path, iterations: int, save_every: int = 0) -> None:
         self._output, self._save_every = output, save_every
-        self._bar = tqdm(total=iterations, desc="painting", unit="it", leave=False)
+        self._bar = progress_bar(total=iterations, desc="painting", unit="it", leave=False)
         self._losses: list[dict[str, float]] = []
         self.latest: Progress | None = None
         self.curve = output.with_name(f"{output.stem}_losses.png")

@@ -1,6 +1,5 @@
 """What a run is going to do, in words, before it does it."""
 
-import json
 from pathlib import Path
 
 import keras
@@ -11,6 +10,7 @@ from cyclegan_tf.evaluation.figures import table
 from cyclegan_tf.serving.model_card import Origin
 from cyclegan_tf.training.assembly import geometry
 from cyclegan_tf.training.experiment import Experiment
+from cyclegan_tf.training.records import read_json
 from cyclegan_tf.training.workdir import Workdir
 
 
@@ -19,6 +19,9 @@ def describe(experiment: Experiment) -> str:
 
     Args:
         experiment: The run; its model is built, nothing is computed.
+
+    Returns:
+        A few lines, each with a title.
     """
     config, data, model = experiment.config, experiment.train_data, experiment.model
     test = experiment.test_data
@@ -65,7 +68,7 @@ def origin(config: Config, workdir: str | Path) -> Origin:
         "training": f"{optimizer.epochs} + {optimizer.decay_epochs} epochs at a learning rate of "
         f"{optimizer.learning_rate:g}, batches of {data.batch_size}, seed {optimizer.seed}",
     }
-    figures = json.loads(files.evaluation.read_text()) if files.evaluation.exists() else None
+    figures = read_json(files.evaluation)
     return Origin(facts, (height, width), table(figures) if figures else "")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.config import Config, options
-from cyclegan_tf.errors import UserError
+from cyclegan_tf.errors import UserError, reason
 from cyclegan_tf.evaluation.figures import changed_ratio
 from cyclegan_tf.evaluation.page import duration
 from cyclegan_tf.evaluation.report_page import Command, Fact, Option, Report, write_report
@@ -55,10 +55,9 @@ def report_if_possible(workdir: str | Path) -> Path | None:
     try:
         return report_run(workdir)
     except Exception as error:
-        reason = " ".join(str(error).split()) or repr(error)
         _log.warning(
             "no report, but the run itself is kept: %s. To try again: %s",
-            *(reason, _command("report", workdir)),
+            *(reason(error), _command("report", workdir)),
         )
         return None
 
