@@ -61,7 +61,12 @@ setup(
         # Sphinx 8.1 is the last for Python 3.10.
         "docs": ["sphinx>=8.1,<10", "myst-parser>=4,<6", "furo>=2025.7,<2027"],
         "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
-        "notebooks": ["papermill>=2.6,<3", "ipykernel>=6.29,<8", "nbconvert>=7.16,<8"],
+        "notebooks": [
+            "papermill>=2.6,<3",
+            "ipykernel>=6.29,<8",
+            "ipython>=7.23.1,<10",
+            "nbconvert>=7.16,<8",
+        ],
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
@@ -76,6 +81,7 @@ setup(
             # As for notebooks.
             "papermill>=2.6,<3",
             "ipykernel>=6.29,<8",
+            "ipython>=7.23.1,<10",
             "nbconvert>=7.16,<8",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",

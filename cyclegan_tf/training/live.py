@@ -1,6 +1,5 @@
 """Training from a notebook: a process of its own, whose samples are shown while it goes on."""
 
-import io
 import subprocess
 import sys
 import tempfile
@@ -9,10 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import PIL.Image
-
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.training.records import read_clock
+from cyclegan_tf.images import encode_jpeg, read_image
+from cyclegan_tf.training.records import read_clock, step_files
 from cyclegan_tf.training.workdir import Workdir
 
 
@@ -30,15 +28,16 @@ def train_live(workdir: str | Path, options: Iterable[str], refresh: float = 1.0
         refresh: Seconds between looks.
 
     Raises:
-        UserError: If training fails, with what it said last.
+        UserError: If training fails, with what it said last; or IPython is missing.
     """
+    screen = _screen()
     files = Workdir(Path(workdir))
     files.root.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "cyclegan_tf.train", f"--workdir={workdir}", *options]
     with tempfile.TemporaryFile("w+") as messages:
         process = subprocess.Popen(command, stdout=messages, stderr=subprocess.STDOUT)
         try:
-            _watch(process, files, refresh)
+            _watch(process, files, refresh, screen)
         except KeyboardInterrupt:
             # Notebooks interrupt their processes, too: it is writing its checkpoint.
             process.wait()
@@ -53,24 +52,33 @@ def train_live(workdir: str | Path, options: Iterable[str], refresh: float = 1.0
             raise UserError(said[-1] if said else f"training ended with {process.returncode}")
 
 
-def _watch(process: "subprocess.Popen[Any]", files: Workdir, refresh: float) -> None:
-    """Shows what a run writes until its process has ended."""
-    from IPython.display import Image, Markdown, display
+def _screen() -> Any:
+    """Returns IPython's module for what is shown below a cell."""
+    try:
+        from IPython import display
+    except ImportError as error:
+        raise UserError(
+            "training is shown by IPython, which is missing: pip install '.[notebooks]'"
+        ) from error
+    return display
 
-    progress, sheet = (display(Markdown("starting"), display_id=True) for _ in range(2))
+
+def _watch(process: "subprocess.Popen[Any]", files: Workdir, refresh: float, screen: Any) -> None:
+    """Shows what a run writes until its process has ended."""
+    starting = screen.Markdown("starting")
+    progress, sheet = (screen.display(starting, display_id=True) for _ in range(2))
     newest, ended = None, False
     while not ended:
         # Asked first, so that what was written last is looked at, too.
         ended = process.poll() is not None
         if clock := read_clock(files.clock):
             text = "step {step}, {seconds:.0f} s on {device}".format(**clock)
-            progress.update(Markdown(text))
-        latest = max(files.samples.glob("step-*.png"), default=None)
-        if latest and latest != newest:
+            progress.update(screen.Markdown(text))
+        samples = step_files(files.samples, ".png")
+        if samples and (latest := max(samples)) != newest:
             newest = latest
             # Notebooks keep what they show, and of noise PNG is large.
-            jpeg = io.BytesIO()
-            PIL.Image.open(latest).save(jpeg, "JPEG", quality=85)
-            sheet.update(Image(data=jpeg.getvalue(), format="jpeg"))
+            jpeg = encode_jpeg(read_image(samples[latest]))
+            sheet.update(screen.Image(data=jpeg, format="jpeg"))
         if not ended:
             time.sleep(refresh)

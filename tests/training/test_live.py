@@ -12,11 +12,12 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import read_image, write_image
 from cyclegan_tf.training import live
 
+# Of the steps, the later one comes first as a text.
 WRITES = """
 import json, pathlib, shutil, sys, time
 root = pathlib.Path(sys.argv[1])
 (root / "samples").mkdir()
-for step in (0, 5):
+for step in (99999999, 100000005):
     (root / "clock.json").write_text(json.dumps({"step": step, "seconds": 2.0, "device": "x"}))
     shutil.copy(f"{root}/{step}.png", f"{root}/samples/step-{step:08d}.png")
     time.sleep(float(sys.argv[2]))
@@ -60,16 +61,17 @@ def instead(monkeypatch: pytest.MonkeyPatch, *command: str) -> list[list[str]]:
 def test_the_latest_samples_and_the_step_are_shown(
     tmp_path: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for step in (0, 5):
-        write_image(tmp_path / f"{step}.png", np.full((4, 4, 3), step, np.uint8))
+    for step in (99_999_999, 100_000_005):
+        grey = np.full((4, 4, 3), step % 10, np.uint8)
+        write_image(tmp_path / f"{step}.png", grey)
     asked = instead(monkeypatch, WRITES, str(tmp_path), "0.5")
     live.train_live(tmp_path, ["--data=avatars"], refresh=0.05)
     assert asked == [
         [sys.executable, "-m", "cyclegan_tf.train", f"--workdir={tmp_path}", "--data=avatars"]
     ]
     progress, sheets = screen.places
-    assert progress[-1].data == "step 5, 2 s on x"
-    assert [int(read_image(sheet.data).mean()) for sheet in sheets[1:]] == [0, 5]
+    assert progress[-1].data == "step 100000005, 2 s on x"
+    assert [int(read_image(sheet.data).mean()) for sheet in sheets[1:]] == [9, 5]
 
 
 def test_a_failure_is_told_in_the_words_of_the_command(
@@ -78,6 +80,16 @@ def test_a_failure_is_told_in_the_words_of_the_command(
     instead(monkeypatch, "import sys; print('a bar', file=sys.stderr); sys.exit('error: no data')")
     with pytest.raises(UserError, match="^error: no data$"):
         live.train_live(tmp_path, [], refresh=0.05)
+
+
+def test_without_ipython_nothing_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = instead(monkeypatch, "")
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    with pytest.raises(UserError, match="IPython, which is missing: pip install .*notebooks"):
+        live.train_live(tmp_path / "run", [])
+    assert asked == [] and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("stops_by_itself", [True, False])
