@@ -29,7 +29,7 @@ _HOMES = {
     "open_sources": "data.sources",
     "unpaired_dataset": "data.pipeline",
     "Experiment": "training.experiment",
-    "load_generators": "training.experiment",
+    "load_generators": "training.restoring",
     "TranslationOptions": "translation_options",
     "translate_files": "translation.files",
 }

@@ -33,10 +33,10 @@ def main(arguments: Sequence[str]) -> int:
 
     cli.import_tensorflow()
     from cyclegan_tf.evaluation.figures import table
-    from cyclegan_tf.training import experiment
+    from cyclegan_tf.training import experiment, restoring
     from cyclegan_tf.training.workdir import Workdir
 
-    config, generators = experiment.load_generators(workdir, line["eval_mode"])
+    config, generators = restoring.load_generators(workdir, line["eval_mode"])
     config = config.replace({**line.given(), "data_a": "", "data_b": ""} if line["data"] else {})
     data = experiment.Data.load(config, "test")
     if data is None:

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     from cyclegan_tf.serving.portable import FORMATS
     from cyclegan_tf.serving.saved_model import MAX_PIXELS, export
     from cyclegan_tf.training.description import origin
-    from cyclegan_tf.training.experiment import load_generators
+    from cyclegan_tf.training.restoring import load_generators
 
     if unknown := set(formats) - set(FORMATS):
         raise UserError(f"--format={unknown.pop()}: expected of saved_model, {', '.join(FORMATS)}")

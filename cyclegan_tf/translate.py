@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     options, direction = line.options(TranslationOptions()), line["direction"]
 
     cli.import_tensorflow()
-    from cyclegan_tf.training.experiment import restore_generators
+    from cyclegan_tf.training.restoring import restore_generators
     from cyclegan_tf.translation.files import translate_files
 
     run = restore_generators(workdir, line["eval_mode"])

@@ -13,7 +13,7 @@ MODULES = {
 }
 TOP = {"training.workdir", "training.conversion", "training.experiment", "training.description"}
 TOP |= {"training.assembly", "training.comparison", "training.demonstration", "training.run_report"}
-TOP |= {"training.live"}
+TOP |= {"training.live", "training.restoring"}
 ROWS = {"": 0, "images": 0, "compat": 0, "config": 0, "errors": 0, "cli": 5}
 ROWS |= {
     "sheets": 0,

@@ -23,8 +23,8 @@ from cyclegan_tf.style_options import NOT_FOR_COMPARING, StyleOptions
 from cyclegan_tf.training import assembly
 from cyclegan_tf.training.assembly import Data
 from cyclegan_tf.training.distribution import device_name
-from cyclegan_tf.training.experiment import load_generators
 from cyclegan_tf.training.records import read_clock
+from cyclegan_tf.training.restoring import load_generators
 from cyclegan_tf.training.workdir import Workdir
 from cyclegan_tf.translation.network import translator
 

@@ -18,7 +18,7 @@ from cyclegan_tf.run_options import MODELS
 from cyclegan_tf.style_options import StyleOptions
 from cyclegan_tf.training import assembly
 from cyclegan_tf.training.assembly import Data
-from cyclegan_tf.training.experiment import load_generators
+from cyclegan_tf.training.restoring import load_generators
 from cyclegan_tf.translation.network import translator
 
 Method = Callable[[np.ndarray], np.ndarray]

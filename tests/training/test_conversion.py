@@ -18,7 +18,8 @@ from cyclegan_tf.training.conversion import (
     to_pytorch,
     untrained_networks,
 )
-from cyclegan_tf.training.experiment import Experiment, load_generators
+from cyclegan_tf.training.experiment import Experiment
+from cyclegan_tf.training.restoring import load_generators
 from cyclegan_tf.training.workdir import Workdir
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra `torch`)")

@@ -14,7 +14,8 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.models.cyclegan import CycleGAN
 from cyclegan_tf.training import loop
 from cyclegan_tf.training.description import describe, expected_memory
-from cyclegan_tf.training.experiment import Experiment, load_generators
+from cyclegan_tf.training.experiment import Experiment
+from cyclegan_tf.training.restoring import load_generators
 
 TINY = {
     "generator": "resnet_1",

@@ -1,0 +1,76 @@
+"""The generators of a run that has been trained, rebuilt from its workdir."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from cyclegan_tf import compat
+from cyclegan_tf.config import Config
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.models.autoencoders import label_maps
+from cyclegan_tf.training import assembly, conversion
+from cyclegan_tf.training.checkpoints import Checkpoints
+from cyclegan_tf.training.workdir import Workdir
+
+_log = logging.getLogger(__name__)
+
+
+def load_generators(
+    workdir: str | Path, eval_mode: bool | None = None
+) -> tuple[Config, dict[str, keras.Model]]:
+    """Rebuilds the generators of a run and restores their latest weights.
+
+    Args:
+        workdir: Of a run that has written a checkpoint.
+        eval_mode: Whether dropout is off and batch norm takes its running averages; None leaves
+            it to the run's configuration.
+
+    Returns:
+        The run's configuration, and the generators by direction, `a2b` and for CycleGAN `b2a` (the
+        averaged ones if the run keeps them): float32 `(batch, height, width, channels)` in
+        [-1, 1] both ways.
+
+    Raises:
+        UserError: If there is no run, no checkpoint, or no readable one.
+    """
+    restored = restore_generators(workdir, eval_mode)
+    return restored.config, restored.generators
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A run's configuration, its generators by direction, and the step they are of."""
+
+    config: Config
+    generators: dict[str, keras.Model]
+    step: int
+
+
+def restore_generators(workdir: str | Path, eval_mode: bool | None = None) -> Restored:
+    """As `load_generators`, with the step of the checkpoint that the weights are from."""
+    files = Workdir(Path(workdir))
+    config = files.stored_config()
+    if config is None:
+        raise UserError(f"--workdir={workdir} holds no run: there is no config.json")
+    if eval_mode is not None:
+        config = config.replace({"eval_mode": eval_mode})
+    generators = assembly.build_generators(config)
+    converted = conversion.untrained_networks(files)
+    if converted is not None:
+        generators = {
+            direction: network
+            for direction, network in generators.items()
+            if f"generator_{direction.replace('2', '')}" in converted
+        }
+    kind = "average" if config.optimizer.ema and converted is None else "generator"
+    state = {
+        f"{kind}_{direction.replace('2', '')}": compat.network_state(network)
+        for direction, network in generators.items()
+    }
+    step = Checkpoints(files.checkpoints, state).restore()
+    _log.info("restored step %d of %s", step, workdir)
+    if assembly.segments(config):
+        generators = {direction: label_maps(network) for direction, network in generators.items()}
+    return Restored(config, generators, step)
