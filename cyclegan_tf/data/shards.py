@@ -39,6 +39,10 @@ class ShardWriter:
         folder: Where to.
         name: What the files' names begin with.
         max_bytes: Most bytes of records in a file. A longer record has a file of its own.
+
+    Raises:
+        UserError: If the package array_record is missing.
+        OSError: At the context's end, if the last file cannot be written.
     """
 
     def __init__(self, folder: Path, name: str, max_bytes: int) -> None:

@@ -17,6 +17,7 @@ class Workdir:
     Attributes:
         root: The folder, which all others lie in.
         config: `config.json`, the configuration.
+        description: `description.json`, what reports say that the configuration does not tell.
         checkpoints: The folder `checkpoints`.
         logs: The folder `logs`, for TensorBoard.
         samples: The folder `samples`, with `step-NNNNNNNN.png`.
@@ -24,6 +25,7 @@ class Workdir:
         clock: `clock.json`, the time that training took.
         evaluation: `evaluation.json`, the figures on the test split.
         gallery: `gallery.png`, test pictures with their translations.
+        report: `report.html`, all of it as a page.
     """
 
     root: Path
