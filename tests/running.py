@@ -186,11 +186,21 @@ def filled(disk: Path) -> Iterator[None]:
                     file.write(bytes(size))
             except OSError:
                 continue
-    yield
-    ballast.unlink()
+    try:
+        yield
+    finally:
+        ballast.unlink()
 
 
-def set_writable(disk: Path, writable: bool) -> None:
-    """Lets a file system be written to, or not."""
-    options = f"remount,{'rw' if writable else 'ro'}"
-    subprocess.run(["mount", "-o", options, os.fspath(disk)], check=True)
+@contextmanager
+def read_only(disk: Path) -> Iterator[None]:
+    """Lets nothing be written to a file system, until the block ends."""
+    _remount(disk, "ro")
+    try:
+        yield
+    finally:
+        _remount(disk, "rw")
+
+
+def _remount(disk: Path, mode: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{mode}", os.fspath(disk)], check=True)

@@ -11,10 +11,10 @@ from running import (
     filled,
     left_behind,
     outcome,
+    read_only,
     run,
     running,
     saved_steps,
-    set_writable,
 )
 
 pytestmark = pytest.mark.fault
@@ -54,18 +54,15 @@ def test_a_read_only_run_can_be_used_and_is_not_trained(
     data = f"--data={picture_folders}"
     assert run("train", data, *TINY, f"--workdir={workdir}", "--max_steps=1").status == 0
     before = outcome(workdir)
-    set_writable(small_disk, False)
-    flags = (f"--workdir={workdir}", f"--input={picture_folders / 'testA'}")
-    translated = run("translate", *flags, f"--output={tmp_path / 'out'}")
-    assert translated.status == 0, translated.err
-    refused = {
-        "train": ("--max_steps=2",),
-        "evaluate": (),
-    }
-    for command, more in refused.items():
-        told = run(command, f"--workdir={workdir}", *more)
-        assert told.status == 1
-        assert "Read-only file system" in error_line(told.err)
+    with read_only(small_disk):
+        flags = (f"--workdir={workdir}", f"--input={picture_folders / 'testA'}")
+        translated = run("translate", *flags, f"--output={tmp_path / 'out'}")
+        assert translated.status == 0, translated.err
+        refused = {"train": ("--max_steps=2",), "evaluate": ()}
+        for command, more in refused.items():
+            told = run(command, f"--workdir={workdir}", *more)
+            assert told.status == 1
+            assert "Read-only file system" in error_line(told.err)
     assert outcome(workdir) == before
 
 

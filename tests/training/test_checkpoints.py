@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from running import filled, set_writable
+from running import filled, read_only
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.training.checkpoints import Checkpoints
@@ -164,15 +164,10 @@ def small_files(disk: Path) -> Iterator[None]:
     """Lets this process write no file of more than 4 KiB, as where a quota is used up."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@contextmanager
-def read_only(disk: Path) -> Iterator[None]:
-    set_writable(disk, False)
-    yield
-    set_writable(disk, True)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize(

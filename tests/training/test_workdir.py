@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from running import NO_PROCESS, filled, set_writable
+from running import NO_PROCESS, filled, read_only
 
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
@@ -37,8 +37,8 @@ def test_what_a_process_that_was_killed_left_half_written_is_removed(tmp_path: P
 
 def test_a_read_only_folder_is_told(small_disk: Path) -> None:
     Workdir(small_disk).store_config(Config())
-    set_writable(small_disk, False)
     with (
+        read_only(small_disk),
         pytest.raises(UserError, match="cannot write to --workdir=.*Read-only file system"),
         Workdir(small_disk).locked(),
     ):
