@@ -186,6 +186,10 @@ class Experiment:
 
         Returns:
             None where there is no test split.
+
+        Raises:
+            UserError: If a test picture can no longer be read.
+            OSError: If they cannot be stored.
         """
         if self.test_data is None:
             return None
@@ -245,13 +249,19 @@ class Experiment:
 def evaluate_generators(
     config: Config, data: Data, generators: Mapping[str, keras.Model], workdir: Workdir
 ) -> Evaluation:
-    """Evaluates generators on a split, and stores `evaluation.json` and `gallery.png`."""
-    evaluation = evaluate(
-        *assembly.evaluation_inputs(config, data),
-        {d: tf.function(g, reduce_retracing=True) for d, g in generators.items()},
-        aligned=data.aligned,
-        labels=assembly.segments(config),
-    )
+    """Evaluates generators on a split, and stores `evaluation.json` and `gallery.png`.
+
+    Raises:
+        UserError: If a picture can no longer be read.
+        OSError: If they cannot be stored.
+    """
+    with naming_pictures():
+        evaluation = evaluate(
+            *assembly.evaluation_inputs(config, data),
+            {d: tf.function(g, reduce_retracing=True) for d, g in generators.items()},
+            aligned=data.aligned,
+            labels=assembly.segments(config),
+        )
     write_atomically(workdir.evaluation, json.dumps(evaluation.figures, indent=2) + "\n")
     write_image(workdir.gallery, evaluation.gallery)
     return evaluation
