@@ -50,6 +50,13 @@ def test_no_step_appears_twice_after_a_run_was_killed(tmp_path: Path) -> None:
     assert steps_in(path) == [1, 2, 3]
 
 
+def test_what_is_no_line_of_metrics_is_dropped_when_a_run_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 1}\n[1]\n5\nnull\n{"step": null}\n{"step": 2}\n\xff\n{"step": 9}\n')
+    MetricsLog(path, start_step=2, every=1).after_step(3, METRICS)
+    assert steps_in(path) == [1, 2, 3]
+
+
 def test_metrics_on_a_full_disk_are_told_by_name_and_none_is_lost(small_disk: Path) -> None:
     path = small_disk / "metrics.jsonl"
     log = MetricsLog(path, 0, every=1)
