@@ -128,11 +128,21 @@ class Clock:
         write_atomically(self._path, json.dumps(about) + "\n")
 
 
+def tensorboard_writer(folder: Path) -> tf.summary.SummaryWriter:
+    """Makes what writes a folder for TensorBoard.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    with _like_a_file():
+        return tf.summary.create_file_writer(str(folder))
+
+
 class TensorBoardLog:
     """Writes the metrics, the learning rate and the speed as TensorBoard scalars.
 
     Args:
-        writer: Where to.
+        writer: Where to; it is closed with this.
         every: Steps between points.
         batch_size: Pictures of each domain in a step.
         learning_rate: Gives the present rate.
