@@ -19,8 +19,15 @@ def main(arguments: Sequence[str]) -> int:
         arguments: The program's name, then the flags.
 
     Returns:
-        The exit status: 0 at the end of the run, 130 or 143 when SIGINT or SIGTERM stopped
-        it after a checkpoint.
+        The exit status: 0 at the end of the run, or after a dry one; 130 or 143 when SIGINT or
+        SIGTERM stopped it after a checkpoint.
+
+    Raises:
+        UserError: If the run cannot begin, go on or be evaluated, as when a loss is no number
+            (`loop.NotFinite`) or another worker is gone (`agreement.WorkerLost`).
+        OSError: If the evaluation cannot be written. As for a `UserError`, the status is then 1.
+        KeyboardInterrupt: At a SIGINT outside of the steps, or a second one; the status is 130.
+            SIGTERM ends the process there, and SIGALRM does if workers cannot come together.
     """
     line = cli.CommandLine("Trains a CycleGAN on two unpaired domains, or continues a run.")
     line.add("workdir", str, "", "Folder of the run; one that holds a run is continued.")
@@ -39,8 +46,12 @@ def main(arguments: Sequence[str]) -> int:
     from cyclegan_tf.training.agreement import losing_workers
     from cyclegan_tf.training.description import describe
     from cyclegan_tf.training.experiment import Experiment
-    from cyclegan_tf.training.loop import Interrupted
+    from cyclegan_tf.training.loop import Interrupted, NotFinite
     from cyclegan_tf.training.run_report import report_if_possible
+
+    def report() -> None:
+        if workers.is_chief and (page := report_if_possible(workdir.root)):
+            print(f"report:      {page}")
 
     try:
         with losing_workers(workers):
@@ -51,14 +62,17 @@ def main(arguments: Sequence[str]) -> int:
             experiment.train()
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)
-        if workers.is_chief and (page := report_if_possible(workdir.root)):
-            print(f"report: {page}")
+        report()
         return interruption.exit_status
+    except NotFinite:
+        report()  # Its curves show what led there.
+        raise
     if not workers.is_chief:
         return 0
-    evaluation = experiment.evaluate()
-    if page := report_if_possible(workdir.root):
-        print(f"report:      {page}")
+    try:
+        evaluation = experiment.evaluate()
+    finally:
+        report()
     print(f"checkpoints: {workdir.checkpoints}\nsamples:     {workdir.samples}")
     print(f"curves:      {workdir.metrics}, tensorboard --logdir={workdir.logs}")
     if evaluation is not None:

@@ -27,12 +27,14 @@ class Domain:
         names: Of the readable pictures, for messages.
         indices: Where each readable picture stands in its source.
         sizes: Height and width of each, fitted.
+        channels: Of all pictures, 1 to 4.
         labels: Whether the pictures are label maps, which their geometry tells.
     """
 
     names: Sequence[str]
     indices: Sequence[int]
     sizes: Sequence[tuple[int, int]]
+    channels: int
     labels: bool
     _read: Callable[[int], np.ndarray] = field(repr=False)
     _cached: Mapping[int, np.ndarray] = field(repr=False)
@@ -71,6 +73,7 @@ class Domain:
         cached: dict[int, np.ndarray] = {}
         good: list[int] = []
         sizes: list[tuple[int, int]] = []
+        channels = 0
         bad: list[str] = []
         room = cache_gb * 2**30
         for index, outcome in enumerate(_read_all(read, len(source), name, progress)):
@@ -84,6 +87,7 @@ class Domain:
                 continue
             good.append(index)
             sizes.append(outcome.shape[:2])
+            channels = outcome.shape[-1]
             room -= outcome.nbytes
             if room >= 0:
                 cached[index] = outcome
@@ -93,7 +97,7 @@ class Domain:
                 *(name, len(bad), len(source), some(bad)),
             )
         names = [source.names[index] for index in good]
-        return cls(names, good, sizes, geometry.nearest, read, cached)
+        return cls(names, good, sizes, channels, geometry.nearest, read, cached)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -103,11 +107,6 @@ class Domain:
         index = self.indices[number]
         cached = self._cached.get(index)
         return self._read(index) if cached is None else cached
-
-    @property
-    def channels(self) -> int:
-        """Channels of the pictures, 1 to 4."""
-        return self[0].shape[-1]
 
 
 def _read_all(

@@ -56,14 +56,18 @@ def naming_pictures() -> Iterator[None]:
 
     Raises:
         UnreadableImageError: In place of TensorFlow's error.
+        UserError: Likewise, if more than the picture is damaged, as where it is packed.
     """
+    kinds = f"{UnreadableImageError.__name__}|{UserError.__name__}"
     try:
         yield
     except tf.errors.OpError as error:
-        found = re.search(rf"{UnreadableImageError.__name__}: (.+)", error.message)
+        found = re.search(rf"\b({kinds}): (.+)", error.message)
         if found is None:
             raise
-        reason = f"{found[1]}; it could be read before, so put it back and go on"
+        if found[1] == UserError.__name__:
+            raise UserError(found[2]) from error
+        reason = f"{found[2]}; it could be read before, so put it back and go on"
         raise UnreadableImageError(reason) from error
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 from cyclegan_tf.config import Config
+from cyclegan_tf.data.pipeline import naming_pictures
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.comparison import Costs, Method, compare
 from cyclegan_tf.evaluation.comparison_page import Contest
@@ -136,8 +138,11 @@ def _pictures(
     config: Config, data: Data, direction: str
 ) -> tuple[Iterator[np.ndarray], Iterator[np.ndarray]]:
     """Gives a split's pictures of the domain that is translated, and of the other one."""
-    a, b = (
-        (as_rgb(to_uint8(picture)[0].numpy()) for picture in domain)
-        for domain in assembly.evaluation_inputs(config, data)
-    )
+    a, b = map(_shown, assembly.evaluation_inputs(config, data))
     return (a, b) if direction == "a2b" else (b, a)
+
+
+def _shown(domain: tf.data.Dataset) -> Iterator[np.ndarray]:
+    with naming_pictures():
+        for picture in domain:
+            yield as_rgb(to_uint8(picture)[0].numpy())

@@ -7,7 +7,7 @@ Besides the command line, only this file and those of its row (see docs/architec
 import json
 import logging
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -118,7 +118,7 @@ class Experiment:
         self,
         checkpoints: Checkpoints,
         save: Callable[[int], None],
-        begin_records: Callable[[int], list[observers.Observer]],
+        begin_records: Callable[[int], Iterable[observers.Observer]],
     ) -> None:
         run = self.config.run
         if conversion.untrained_networks(self.workdir) is not None:
@@ -184,6 +184,10 @@ class Experiment:
 
         Returns:
             None where there is no test split.
+
+        Raises:
+            UserError: If a test picture can no longer be read.
+            OSError: If they cannot be stored.
         """
         if self.test_data is None:
             return None
@@ -208,25 +212,26 @@ class Experiment:
         }
         write_atomically(self.workdir.description, json.dumps(description, indent=2) + "\n")
 
-    def _begin_records(self, start_step: int) -> list[observers.Observer]:
-        """Stores the configuration; returns who shows and writes the run from a step on."""
+    def _begin_records(self, start_step: int) -> Iterator[observers.Observer]:
+        """Stores the configuration; yields who shows and writes the run from a step on.
+
+        Each as soon as it is made, so that it is closed should the next one fail to be.
+        """
         self.workdir.store_config(self.config)
         self._store_description()
         run, batch_size = self.config.run, self.config.data.batch_size
-        writer = tf.summary.create_file_writer(str(self.workdir.logs))
+        yield observers.MetricsLog(self.workdir.metrics, start_step, run.log_every)
+        writer = observers.tensorboard_writer(self.workdir.logs)
+        yield observers.TensorBoardLog(writer, run.log_every, batch_size, self._learning_rate)
         samples = observers.SamplePictures(
             self.workdir.samples, run.sample_every, self._draw_samples, writer
         )
-        device = device_name(self.workers)
         if start_step == 0:
             samples.show(0)
-        return [
-            observers.MetricsLog(self.workdir.metrics, start_step, run.log_every),
-            samples,
-            observers.TensorBoardLog(writer, run.log_every, batch_size, self._learning_rate),
-            observers.Clock(self.workdir.clock, start_step, run.log_every, device),
-            observers.ProgressBar(start_step, self.stop_step, batch_size),
-        ]
+        yield samples
+        device = device_name(self.workers)
+        yield observers.Clock(self.workdir.clock, start_step, run.log_every, device)
+        yield observers.ProgressBar(start_step, self.stop_step, batch_size)
 
     def _learning_rate(self) -> float:
         rate = assembly.rate_of(self.config, self.steps_per_epoch)
@@ -243,13 +248,19 @@ class Experiment:
 def evaluate_generators(
     config: Config, data: Data, generators: Mapping[str, keras.Model], workdir: Workdir
 ) -> Evaluation:
-    """Evaluates generators on a split, and stores `evaluation.json` and `gallery.png`."""
-    evaluation = evaluate(
-        *assembly.evaluation_inputs(config, data),
-        {d: tf.function(g, reduce_retracing=True) for d, g in generators.items()},
-        aligned=data.aligned,
-        labels=assembly.segments(config),
-    )
+    """Evaluates generators on a split, and stores `evaluation.json` and `gallery.png`.
+
+    Raises:
+        UserError: If a picture can no longer be read.
+        OSError: If they cannot be stored.
+    """
+    with naming_pictures():
+        evaluation = evaluate(
+            *assembly.evaluation_inputs(config, data),
+            {d: tf.function(g, reduce_retracing=True) for d, g in generators.items()},
+            aligned=data.aligned,
+            labels=assembly.segments(config),
+        )
     write_atomically(workdir.evaluation, json.dumps(evaluation.figures, indent=2) + "\n")
     write_image(workdir.gallery, evaluation.gallery)
     return evaluation

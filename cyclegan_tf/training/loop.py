@@ -3,7 +3,7 @@
 import logging
 import math
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
@@ -53,7 +53,7 @@ def train(
     stop_step: int,
     save: Callable[[int], None],
     save_every: int,
-    observers: Sequence[Observer] = (),
+    observers: Iterable[Observer] = (),
     may_overflow: bool = False,
     steps_per_call: int = 1,
     look_every: int | None = None,
@@ -68,7 +68,8 @@ def train(
         stop_step: Steps taken when this ends.
         save: Writes a checkpoint of a step.
         save_every: Steps between checkpoints; one is also written at the end.
-        observers: Are told of every step.
+        observers: Are told of every step. Those that have come are closed if the next one cannot
+            be made.
         may_overflow: Whether gradient norms may be infinite now and then, as under loss
             scaling, which leaves such updates out and lowers the scale.
         steps_per_call: Steps that are taken before anybody looks; fewer where a checkpoint is due.
@@ -82,19 +83,22 @@ def train(
             process at once.
     """
     overflows = 0
-    step, stream = start_step, iter(batches)
+    step = start_step
     due = (save_every, look_every or save_every)
     with ExitStack() as stack, _signals() as received:
+        told = []
         for observer in observers:
             # Each is closed whatever others come to, and what fails first is what is told.
             stack.push(_closing(observer))
+            told.append(observer)
+        stream = iter(batches)
         while step < stop_step:
             rest = (stop_step - step, *(every - step % every for every in due))
             for metrics in take(stream, min(steps_per_call, *rest)):
                 step += 1
                 overflows = overflows + 1 if _overflowed(metrics) else 0
                 _check_finite(metrics, step, may_overflow and overflows < _OVERFLOWS)
-                for observer in observers:
+                for observer in told:
                     observer.after_step(step, dict(metrics))
             number = agree(received[0] if received else 0)
             if step % save_every == 0 or step == stop_step or number:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from cyclegan_tf.errors import reason
 from cyclegan_tf.files import naming, write_atomically
 from cyclegan_tf.images import write_image
-from cyclegan_tf.training.records import read_clock
+from cyclegan_tf.training.records import read_clock, read_line
 
 Metrics = dict[str, float]
 
@@ -71,15 +71,16 @@ class MetricsLog:
 
     Args:
         path: The file. Lines after `start_step`, left by a run that was killed after its
-            last checkpoint, are dropped, so that no step appears twice.
+            last checkpoint, are dropped, so that no step appears twice; so are damaged ones.
         start_step: Steps taken before.
         every: Steps between lines.
     """
 
     def __init__(self, path: Path, start_step: int, every: int) -> None:
         self._every = every
-        lines = path.read_text().splitlines() if path.exists() else []
-        kept = [line for line in lines if _step_of(line) <= start_step]
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        rows = ((line, read_line(line)) for line in text.splitlines())
+        kept = [line for line, row in rows if row and row[0] <= start_step]
         write_atomically(path, "".join(f"{line}\n" for line in kept))
         self._path = path
 
@@ -127,18 +128,21 @@ class Clock:
         write_atomically(self._path, json.dumps(about) + "\n")
 
 
-def _step_of(line: str) -> float:
-    try:
-        return json.loads(line)["step"]
-    except (ValueError, KeyError):  # The last line of a killed run may be cut off.
-        return float("inf")
+def tensorboard_writer(folder: Path) -> tf.summary.SummaryWriter:
+    """Makes what writes a folder for TensorBoard.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    with _like_a_file():
+        return tf.summary.create_file_writer(str(folder))
 
 
 class TensorBoardLog:
     """Writes the metrics, the learning rate and the speed as TensorBoard scalars.
 
     Args:
-        writer: Where to.
+        writer: Where to; it is closed with this.
         every: Steps between points.
         batch_size: Pictures of each domain in a step.
         learning_rate: Gives the present rate.

@@ -53,18 +53,26 @@ def read_metrics(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return order, {name: np.where(np.isfinite(x), x, np.nan) for name, x in found.items()}
 
 
+def read_line(line: str) -> tuple[int, dict[str, float]] | None:
+    """Reads a line that `observers.MetricsLog` wrote.
+
+    Returns:
+        The step, and the numbers by name; None for what is no JSON object with a step, as the last
+        line of a run that was killed may be.
+    """
+    try:
+        row = json.loads(line)
+        step = int(row.pop("step"))
+        return step, {n: float(x) for n, x in row.items() if isinstance(x, int | float)}
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return None
+
+
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, float]]]:
     if not path.is_file():
         return
     with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                row = json.loads(line)
-                step = int(row.pop("step"))
-                numbers = {n: float(x) for n, x in row.items() if isinstance(x, int | float)}
-            except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-                continue
-            yield step, numbers
+        yield from filter(None, map(read_line, file))
 
 
 def step_files(folder: Path, suffix: str) -> dict[int, Path]:

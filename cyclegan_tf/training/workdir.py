@@ -94,6 +94,7 @@ class Workdir:
         Raises:
             UserError: If another process trains here, or the folder cannot be written: from the
                 beginning, or where the block fails to.
+            OSError: That of the block, if it is of a file that lies elsewhere.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -102,7 +103,17 @@ class Workdir:
                     remove_partial_files(folder, nested=False)
                 yield
         except OSError as error:
+            if self._is_elsewhere(error.filename):
+                raise
             raise UserError(
                 f"cannot write to --workdir={self.root}: {error}. What was saved is whole: mend "
                 "that, and give the same command again"
             ) from error
+
+    def _is_elsewhere(self, name: object) -> bool:
+        """Whether the file of an error, where it names one, is none of the run."""
+        if not isinstance(name, str):
+            return False
+        named, root = Path(name).absolute(), self.root.absolute()
+        # Making the folder may fail at one that it is to lie in.
+        return not (named.is_relative_to(root) or root.is_relative_to(named))

@@ -5,7 +5,9 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.data.domain import Domain
+from cyclegan_tf.data.folder_source import FolderSource
 from cyclegan_tf.data.geometry import Geometry
+from cyclegan_tf.data.packed import Index, checksum
 from cyclegan_tf.data.pipeline import (
     Share,
     epoch_steps,
@@ -15,8 +17,9 @@ from cyclegan_tf.data.pipeline import (
     paired_dataset,
     unpaired_dataset,
 )
+from cyclegan_tf.data.shards import ShardWriter
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import UnreadableImageError, to_uint8
+from cyclegan_tf.images import UnreadableImageError, encode_png, read_image, to_uint8
 
 IDENTITY = Geometry("resize_and_crop", load_size=8, crop_size=8)
 CROPPED = Geometry("resize_and_crop", load_size=12, crop_size=8)
@@ -344,6 +347,22 @@ def test_a_picture_that_can_no_longer_be_read_is_named():
     ):
         list(stream(domain, domain, stop_step=6))
     assert "\n" not in str(e.value)
+
+
+def test_a_packed_picture_that_is_damaged_meanwhile_is_told_by_its_file(tmp_path):
+    pytest.importorskip("array_record", reason="packing needs array_record (Linux, macOS on ARM)")
+    packed = tmp_path / "trainA"
+    picture = encode_png(np.full((8, 8, 3), 10, np.uint8))
+    with ShardWriter(tmp_path, packed.name, 100) as writer:
+        writer.add(picture)
+    Index(writer.shards, {"0.png": checksum("0.png", picture)}, {}).write(packed)
+    domain = load(FolderSource(packed, read_image), cache_gb=0.0)
+    (shard,) = tmp_path.glob("*.array_record")
+    shard.write_bytes(shard.read_bytes().replace(picture, picture[:-1] + b"?"))
+    said = f"^{shard} is damaged at 0.png: copy or pack the data set again"
+    with pytest.raises(UserError, match=said) as e, naming_pictures():
+        list(stream(domain, domain, stop_step=2))
+    assert "\n" not in str(e.value) and not isinstance(e.value, UnreadableImageError)
 
 
 def test_other_errors_of_tensorflows_are_left_alone():

@@ -151,7 +151,7 @@ def test_sigterm_checkpoints_and_leaves(picture_folders: Path, tmp_path: Path) -
     os.kill(process.pid, signal.SIGTERM)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 143
-    assert out.endswith(f"report: {tmp_path / 'report.html'}\n")
+    assert out.endswith(f"report:      {tmp_path / 'report.html'}\n")
     assert "stopped by SIGTERM at step" in err
     assert "Traceback" not in err
     (index,) = (tmp_path / "checkpoints").glob("*.index")

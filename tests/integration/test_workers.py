@@ -2,7 +2,9 @@
 
 import json
 import os
+import platform
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,9 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from running import error_line, filled
 
 from cyclegan_tf.config import Config
 from cyclegan_tf.training.experiment import Experiment
+from cyclegan_tf.training.workdir import Workdir
 
 TINY = {
     "generator": "resnet_1",
@@ -47,9 +51,14 @@ STARTED, NOTICED = 900.0, 120.0
 
 
 class Workers:
-    """Two processes that train together."""
+    """Two processes that train together; `cwds` is where each of them is, if that matters."""
 
-    def __init__(self, workdirs: tuple[Path, Path], **options: object) -> None:
+    def __init__(
+        self,
+        workdirs: tuple[Path, Path],
+        cwds: tuple[Path | None, Path | None] = (None, None),
+        **options: object,
+    ) -> None:
         addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
         flags = [f"--{name}={value}" for name, value in options.items()]
         self.processes = [
@@ -58,6 +67,7 @@ class Workers:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                cwd=cwds[index],
                 env={**os.environ, "TF_CONFIG": tf_config(addresses, index)},
             )
             for index, workdir in enumerate(workdirs)
@@ -199,6 +209,51 @@ def test_a_worker_that_is_killed_ends_the_other_and_both_go_on_to_the_same_bits(
     assert steps(run) == steps(whole)
     ours, theirs = checkpoint(run), checkpoint(whole)
     assert [name for name in theirs if not np.array_equal(theirs[name], ours[name])] == []
+
+
+def expect_failure(workers: Workers, told: str, culprit: int = 0) -> None:
+    """One alone comes upon an error: it ends with its own line, and the other notices."""
+    failed = time.monotonic()
+    said = []
+    for index in (culprit, 1 - culprit):
+        process = workers.processes[index]
+        _, err = process.communicate(timeout=NOTICED)
+        assert process.returncode == 1
+        said.append(error_line(err))
+        print(f"worker {index} ended after {time.monotonic() - failed:.1f} s")
+    assert told in said[0]
+    assert said[1].startswith(f"error: the worker at {workers.addresses[culprit]} is gone")
+
+
+@pytest.mark.fault
+def test_a_chief_whose_disk_is_full_ends_both(picture_folders: Path, small_disk: Path) -> None:
+    workdir = small_disk / "run"
+    with Workers((workdir, workdir), **TINY, **CYCLEGAN, data=picture_folders) as workers:
+        wait_until(lambda: len(steps(workdir)) >= 2)
+        with filled(small_disk):
+            expect_failure(workers, "No space left on device")
+
+
+@pytest.mark.fault
+def test_a_chief_whose_workdir_is_taken_ends_both(picture_folders: Path, tmp_path: Path) -> None:
+    with (
+        Workdir(tmp_path).locked(),
+        Workers((tmp_path, tmp_path), **TINY, **CYCLEGAN, data=picture_folders) as workers,
+    ):
+        wait_until(lambda: any(process.poll() is not None for process in workers.processes), 400)
+        expect_failure(workers, f"({os.getpid()} on {platform.node()}) is training in")
+
+
+@pytest.mark.fault
+def test_a_worker_that_loses_its_pictures_ends_both(picture_folders: Path, tmp_path: Path) -> None:
+    cwds, run = (tmp_path / "0", tmp_path / "1"), tmp_path / "run"
+    for cwd in cwds:
+        shutil.copytree(picture_folders, cwd / "data")
+    options = {**TINY, **CYCLEGAN, "data": "data", "cache_gb": 0.0}
+    with Workers((run, run), cwds, **options) as workers:
+        wait_until(lambda: len(steps(run)) >= 2)
+        shutil.rmtree(cwds[1] / "data")
+        expect_failure(workers, "it could be read before, so put it back", culprit=1)
 
 
 @pytest.mark.fault

@@ -4,7 +4,7 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import tensorflow as tf
@@ -83,6 +83,19 @@ def test_a_disk_that_is_full_is_told_once_and_everything_is_closed() -> None:
 
     for stop in (2, 5):
         assert all(observer.closed for observer in train(stop))
+
+
+def test_those_that_were_made_are_closed_if_the_next_one_cannot_be() -> None:
+    first = Recorder()
+
+    def observers() -> Iterator[Recorder]:
+        yield first
+        raise OSError("no room for the next")
+
+    take = loop.one_by_one(fine)
+    with pytest.raises(OSError, match="no room"):
+        loop.train(take, [], 0, 1, lambda step: None, 1, observers())
+    assert first.closed and not first.steps
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])

@@ -15,6 +15,7 @@ from cyclegan_tf.training.observers import (
     ProgressBar,
     SamplePictures,
     TensorBoardLog,
+    tensorboard_writer,
 )
 from cyclegan_tf.training.records import read_clock
 
@@ -50,6 +51,13 @@ def test_no_step_appears_twice_after_a_run_was_killed(tmp_path: Path) -> None:
     assert steps_in(path) == [1, 2, 3]
 
 
+def test_what_is_no_line_of_metrics_is_dropped_when_a_run_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 1}\n[1]\n5\nnull\n{"step": null}\n{"step": 2}\n\xff\n{"step": 9}\n')
+    MetricsLog(path, start_step=2, every=1).after_step(3, METRICS)
+    assert steps_in(path) == [1, 2, 3]
+
+
 def test_metrics_on_a_full_disk_are_told_by_name_and_none_is_lost(small_disk: Path) -> None:
     path = small_disk / "metrics.jsonl"
     log = MetricsLog(path, 0, every=1)
@@ -66,12 +74,15 @@ def test_metrics_on_a_full_disk_are_told_by_name_and_none_is_lost(small_disk: Pa
 
 
 def test_curves_and_samples_on_a_full_disk_fail_as_other_files_do(small_disk: Path) -> None:
-    writer = tf.summary.create_file_writer(str(small_disk / "logs"))
+    writer = tensorboard_writer(small_disk / "logs")
     sheet = np.random.default_rng(0).integers(0, 256, (90, 90, 3)).astype(np.uint8)
     scalars = TensorBoardLog(writer, 1, 1, lambda: 1e-4)
     samples = SamplePictures(small_disk / "samples", 1, lambda: sheet, writer)
     samples.show(0)
     scalars.after_step(1, METRICS)
+    (small_disk / "logs of another").write_text("no folder")
+    with pytest.raises(OSError, match="TensorBoard's logs: Not a directory"):
+        tensorboard_writer(small_disk / "logs of another")
     with filled(small_disk):
         with pytest.raises(OSError, match="No space left on device: '.*step-00000001.png'"):
             samples.show(1)
@@ -118,7 +129,7 @@ def test_progress_shows_losses_speed_and_time_left(capsys: pytest.CaptureFixture
 
 
 def test_tensorboard_gets_scalars_and_pictures(tmp_path: Path) -> None:
-    writer = tf.summary.create_file_writer(str(tmp_path / "logs"))
+    writer = tensorboard_writer(tmp_path / "logs")
     sheet = np.full((8, 9, 3), 200, np.uint8)
     samples = SamplePictures(tmp_path / "samples", 2, lambda: sheet, writer)
     scalars = TensorBoardLog(writer, 2, 1, lambda: 1e-4)

@@ -56,6 +56,17 @@ def test_a_full_disk_is_told(small_disk: Path) -> None:
         pass
 
 
+def test_only_files_of_the_run_are_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for there in (tmp_path / "run/logs/x", tmp_path / "file/run"):
+        run = Workdir(there if "file" in there.parts else tmp_path / "run")
+        with pytest.raises(UserError, match=f"cannot write to --workdir={run.root}: .*'"):
+            with run.locked():
+                there.read_bytes()
+    with pytest.raises(FileNotFoundError), Workdir(tmp_path / "run").locked():
+        (tmp_path / "run2/picture.png").read_bytes()
+
+
 @pytest.mark.parametrize("content", [b"", b'{"data": {', b"\xff\xfe", b"[1]", b'{"data": 3}'])
 def test_a_damaged_configuration_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "config.json").write_bytes(content)
