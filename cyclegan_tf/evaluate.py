@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 
     cli.import_tensorflow()
     from cyclegan_tf.evaluation.figures import table
-    from cyclegan_tf.training import experiment, restoring
+    from cyclegan_tf.training import experiment, restoring, run_report
     from cyclegan_tf.training.workdir import Workdir
 
     config, generators = restoring.load_generators(workdir, line["eval_mode"])
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
         # Figures on other data do not replace the run's own.
         files = Workdir(files.root / "evaluation" / re.sub(r"\W+", "_", line["data"]).strip("_"))
     evaluation = experiment.evaluate_generators(config, data, generators, files)
+    if not line["data"]:
+        run_report.report_if_possible(workdir)  # Or it would show the figures of before.
     print(f"figures: {files.evaluation}\ngallery: {files.gallery}\n\n{table(evaluation.figures)}")
     return 0
 

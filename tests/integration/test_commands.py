@@ -132,8 +132,10 @@ def test_another_direction_is_not_mixed_with_what_is_there(trained: Path, tmp_pa
 
 def test_evaluate_repeats_what_training_found(trained: Path) -> None:
     at_end = json.loads((trained / "evaluation.json").read_text())
+    (trained / "report.html").unlink()
     status, out, err = run("evaluate", f"--workdir={trained}")
     assert status == 0, err
+    assert (trained / "report.html").exists()
     again = json.loads((trained / "evaluation.json").read_text())
     for direction in ("a2b", "b2a"):
         for row, figures in at_end[direction].items():
