@@ -80,10 +80,9 @@ def test_curves_and_samples_on_a_full_disk_fail_as_other_files_do(small_disk: Pa
     samples = SamplePictures(small_disk / "samples", 1, lambda: sheet, writer)
     samples.show(0)
     scalars.after_step(1, METRICS)
-    (small_disk / "logs of another").write_text("no folder")
-    with pytest.raises(OSError, match="TensorBoard's logs: Not a directory"):
-        tensorboard_writer(small_disk / "logs of another")
     with filled(small_disk):
+        with pytest.raises(OSError, match="TensorBoard's logs: .*No space left on device"):
+            tensorboard_writer(small_disk / "logs of another")
         with pytest.raises(OSError, match="No space left on device: '.*step-00000001.png'"):
             samples.show(1)
         with pytest.raises(OSError, match="TensorBoard's logs: .*No space left on device"):
