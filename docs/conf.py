@@ -55,9 +55,13 @@ nitpick_ignore_regex = [
 
 
 def setup(app: Any) -> None:
-    """Leads what links to the README to the site's front page, which is the README."""
+    """Makes the README the front page; what links to one is led to the other's place."""
 
-    def on_site(_: Any, __: str, source: list[str]) -> None:
+    def on_site(_: Any, page: str, source: list[str]) -> None:
         source[0] = source[0].replace("](../README.md", "](index.md")
+        if page == "index":
+            readme = (HERE.parent / "README.md").read_text()
+            here = readme.replace("](docs/", "](").replace("](notebooks/", "](../notebooks/")
+            source[0] = source[0].replace("<!-- README -->", here)
 
     app.connect("source-read", on_site)
