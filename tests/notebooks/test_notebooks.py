@@ -1,6 +1,7 @@
 """The notebooks: what they are made of, what is stored in them, and that they run."""
 
 import ast
+import importlib.util
 import json
 import os
 import re
@@ -79,6 +80,17 @@ def words(executed: list[dict[str, Any]]) -> str:
 
 def test_all_have_tiny_values() -> None:
     assert set(TINY) == set(NOTEBOOKS)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_what_is_imported_of_the_package_is_there(name: str) -> None:
+    for tree in code(name):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("cyclegan_tf"):
+                module = importlib.import_module(str(node.module))
+                for alias in node.names:
+                    path = f"{module.__name__}.{alias.name}"
+                    assert hasattr(module, alias.name) or importlib.util.find_spec(path), path
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
