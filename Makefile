@@ -31,7 +31,7 @@ test-faults: .venv/dev
 
 # Every notebook, with values so small that it takes seconds.
 test-notebooks: .venv/dev
-	.venv/bin/python -m pytest -m notebook --durations=0 tests/notebooks
+	.venv/bin/python -m pytest -n 2 -m notebook --durations=0 tests/notebooks
 
 # Executes notebooks with their own values and stores them with what came out. PARAMETERS, such as
 # `-p steps 100`, are papermill's.
