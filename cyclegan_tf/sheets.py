@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -9,7 +10,15 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import as_rgb
 
+Item = TypeVar("Item")
+
 _WIDEST = 4096  # What small pictures are enlarged to on a sheet, in pixels.
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """Chooses at most so many items, evenly, the first and the last among them."""
+    places = np.linspace(0, len(items) - 1, min(most, len(items)))
+    return [items[round(place)] for place in places]
 
 
 def grid(

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,17 +24,23 @@ from cyclegan_tf import cli
 # Linux has no process of a number above 2**22.
 NO_PROCESS = 2**22 + 1
 
-TINY = (
-    "--generator=resnet_1",
-    "--filters=3",
-    "--discriminator_layers=1",
-    "--load_size=20",
-    "--crop_size=16",
-    "--batch_size=2",
-    "--pool_size=3",
-    "--log_every=1",
-    "--sample_every=1000",
-)
+# The smallest networks and pictures that do all that larger ones do, with every step logged.
+SMALLEST = {
+    "generator": "resnet_1",
+    "filters": 3,
+    "discriminator_layers": 1,
+    "load_size": 20,
+    "crop_size": 16,
+    "batch_size": 2,
+    "log_every": 1,
+}
+
+
+def as_flags(options: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(f"--{name}={value}" for name, value in options.items())
+
+
+TINY = as_flags({**SMALLEST, "pool_size": 3, "sample_every": 1000})
 
 
 # Processes come from one that has imported TensorFlow, which takes longer than most of what is

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.sheets import grid
+from cyclegan_tf.sheets import grid, spread
 
 RED = (255, 0, 0)
 
@@ -44,3 +44,12 @@ def test_a_long_picture_of_one_row_makes_no_sheet_of_gigabytes():
     line = np.zeros((1, 30_000, 3), np.uint8)
     sheet = grid([[line, np.zeros((64, 64, 3), np.uint8)]], ["line", "square"])
     assert sheet.nbytes < 50e6 and sheet.shape[1] > 60_000
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 5), (5, 5), (6, 5), (100, 7), (0, 3), (3, 1)])
+def test_a_selection_is_even_and_has_both_ends(count: int, most: int) -> None:
+    chosen = spread(list(range(count)), most)
+    assert len(chosen) == min(count, most) == len(set(chosen))
+    if len(chosen) > 1:
+        assert (chosen[0], chosen[-1]) == (0, count - 1)
+        assert np.ptp(np.diff(chosen)) <= 1

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cyclegan_tf.data.folder_source import MAX_LOST_FRACTION, some
+from cyclegan_tf.data.folder_source import check_unreadable, some
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.data.sources import ImageSource
-from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import UnreadableImageError
 from cyclegan_tf.progress import progress_bar
 
@@ -79,11 +78,7 @@ class Domain:
         for index, outcome in enumerate(_read_all(read, len(source), name, progress)):
             if isinstance(outcome, UnreadableImageError):
                 bad.append(str(outcome))
-                if len(bad) > MAX_LOST_FRACTION * len(source):
-                    raise UserError(
-                        f"domain {name}: too many of the {len(source)} pictures are unreadable, "
-                        f"already {len(bad)}: {some(bad)}"
-                    )
+                check_unreadable(f"domain {name}", bad, len(source))
                 continue
             good.append(index)
             sizes.append(outcome.shape[:2])

@@ -104,6 +104,24 @@ def stems(names: Sequence[str]) -> list[str]:
     ]
 
 
+def check_unreadable(name: str, bad: Sequence[str], count: int) -> None:
+    """Checks, while pictures are read, that not too many of them could not be.
+
+    Args:
+        name: Of what is read.
+        bad: What is wrong with those that could not be read so far.
+        count: Pictures altogether.
+
+    Raises:
+        UserError: If they are more than `MAX_LOST_FRACTION`.
+    """
+    if len(bad) > MAX_LOST_FRACTION * count:
+        raise UserError(
+            f"{name}: too many of the {count} pictures are unreadable, already {len(bad)}: "
+            f"{some(bad)}"
+        )
+
+
 def some(names: Sequence[str]) -> str:
     """Joins names for a message, the first twenty and the number of the others."""
     more = len(names) - _NAMED_AT_MOST

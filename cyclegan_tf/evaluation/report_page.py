@@ -11,6 +11,7 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.curves import plots, window
 from cyclegan_tf.evaluation.figures import page_rows
 from cyclegan_tf.evaluation.page import Stored, write_page
+from cyclegan_tf.sheets import spread
 
 # A page of 8 MB is still sent by mail; as text, pictures take a third more than as files.
 SAMPLES_BYTES, GALLERY_BYTES = 4_000_000, 1_200_000
@@ -109,12 +110,6 @@ def write_report(path: Path, report: Report) -> None:
         pictures=_pictures(report.figures or {}),
         unreadable=unreadable,
     )
-
-
-def spread(items: Sequence[int], most: int) -> list[int]:
-    """Chooses at most so many items, evenly, the first and the last among them."""
-    places = np.linspace(0, len(items) - 1, min(most, len(items)))
-    return [items[round(place)] for place in places]
 
 
 def _read(path: Path, most_bytes: int, unreadable: list[str], longer: int = 1600) -> Stored | None:

@@ -9,7 +9,7 @@ import numpy as np
 from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images import read_image, resize, write_image
 from cyclegan_tf.preparation.findings import Check, DomainContent
-from cyclegan_tf.sheets import grid
+from cyclegan_tf.sheets import grid, spread
 
 _PICTURES, _PAIRS = 8, 12
 _SIDE = 128
@@ -77,10 +77,7 @@ def _row(name: str, content: DomainContent) -> tuple[str, ...]:
 
 def _samples(content: DomainContent) -> Sequence[np.ndarray]:
     """Returns pictures from the first to the last of a domain, equally far apart."""
-    names = [*content.prints]
-    count = min(_PICTURES, len(names))
-    chosen = np.linspace(0, len(names) - 1, count).round().astype(int)
-    return [_small(content.encoded(names[number])) for number in chosen]
+    return [_small(content.encoded(name)) for name in spread([*content.prints], _PICTURES)]
 
 
 def _small(encoded: Path | bytes) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from cyclegan_tf.data.folder_source import MAX_LOST_FRACTION, some
+from cyclegan_tf.data.folder_source import check_unreadable
 from cyclegan_tf.data.packed import Index, checksum
 from cyclegan_tf.data.picture_files import PictureFiles, has_folder, open_folder
 from cyclegan_tf.data.shards import ShardWriter
@@ -102,6 +102,7 @@ def _write(folder: Path, pairs: Iterable[tuple[_Place, bytes | str]], max_bytes:
     """Writes a packed folder."""
     pictures: dict[str, int] = {}
     unreadable: dict[str, str] = {}
+    bad: list[str] = []
     with ShardWriter(folder.parent, folder.name, max_bytes) as writer:
         for place, content in pairs:
             if isinstance(content, bytes):
@@ -109,11 +110,8 @@ def _write(folder: Path, pairs: Iterable[tuple[_Place, bytes | str]], max_bytes:
                 pictures[place.name] = checksum(place.name, content)
                 continue
             unreadable[place.name] = content
-            if len(unreadable) > MAX_LOST_FRACTION * (count := len(place.files.names)):
-                raise UserError(
-                    f"{folder.name}: too many of the {count} pictures are unreadable, already "
-                    f"{len(unreadable)}: {some([': '.join(pair) for pair in unreadable.items()])}"
-                )
+            bad.append(f"{place.name}: {content}")
+            check_unreadable(folder.name, bad, len(place.files.names))
     index = Index(writer.shards, pictures, unreadable)
     index.write(folder)
     return index

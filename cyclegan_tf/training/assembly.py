@@ -2,10 +2,12 @@
 
 import dataclasses
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf import compat
@@ -17,6 +19,7 @@ from cyclegan_tf.data.pipeline import (
     Share,
     evaluation_pictures,
     keep_pairs,
+    naming_pictures,
     paired_dataset,
     unpaired_dataset,
 )
@@ -160,6 +163,24 @@ def evaluation_inputs(config: Config, data: Data) -> tuple[tf.data.Dataset, tf.d
         return picture + noise * tf.random.stateless_normal(tf.shape(picture), key)
 
     return (a.enumerate().map(noisy) if noise else a), b
+
+
+def evaluation_levels(
+    config: Config, data: Data
+) -> tuple[Iterator[np.ndarray], Iterator[np.ndarray]]:
+    """Gives what `evaluation_inputs` does as pictures, uint8 `(height, width, channels)`, each.
+
+    Raises:
+        UserError: While they are read, if one no longer can be.
+    """
+
+    def levels(domain: tf.data.Dataset) -> Iterator[np.ndarray]:
+        with naming_pictures():
+            for picture in domain:
+                yield to_uint8(picture)[0].numpy()
+
+    a, b = evaluation_inputs(config, data)
+    return levels(a), levels(b)
 
 
 def build_generators(config: Config) -> dict[str, keras.Model]:

@@ -8,18 +8,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
-from tqdm import tqdm
 
 from cyclegan_tf.config import Config
-from cyclegan_tf.data.pipeline import naming_pictures
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.comparison import Costs, Method, compare
 from cyclegan_tf.evaluation.comparison_page import Contest
-from cyclegan_tf.images import as_rgb, to_uint8
+from cyclegan_tf.images import as_rgb
 from cyclegan_tf.neural_style.features import Backbone
 from cyclegan_tf.neural_style.objective import gram_matrices
 from cyclegan_tf.neural_style.transfer import stylize
+from cyclegan_tf.progress import progress_bar
 from cyclegan_tf.run_options import MODELS
 from cyclegan_tf.style_options import NOT_FOR_COMPARING, StyleOptions
 from cyclegan_tf.training import assembly
@@ -74,7 +72,7 @@ def compare_with_neural_style(
     domain = list(islice(trained_on, domain_pictures))
     one = domain[0] if style is None else style
     start = time.perf_counter()
-    bar = tqdm(domain, desc="averaging Gram matrices", unit="image", leave=False)
+    bar = progress_bar(domain, desc="averaging Gram matrices", unit="image", leave=False)
     average = gram_matrices(backbone, bar, list(options.style_weights))
     preparation = time.perf_counter() - start
     shown, truths = list(islice(inputs, pictures)), list(targets)
@@ -138,11 +136,5 @@ def _pictures(
     config: Config, data: Data, direction: str
 ) -> tuple[Iterator[np.ndarray], Iterator[np.ndarray]]:
     """Gives a split's pictures of the domain that is translated, and of the other one."""
-    a, b = map(_shown, assembly.evaluation_inputs(config, data))
+    a, b = (map(as_rgb, pictures) for pictures in assembly.evaluation_levels(config, data))
     return (a, b) if direction == "a2b" else (b, a)
-
-
-def _shown(domain: tf.data.Dataset) -> Iterator[np.ndarray]:
-    with naming_pictures():
-        for picture in domain:
-            yield as_rgb(to_uint8(picture)[0].numpy())

@@ -107,9 +107,7 @@ def to_pytorch(workdir: str | Path, folder: str | Path) -> Written:
             is there already.
     """
     files = Workdir(Path(workdir))
-    config = files.stored_config()
-    if config is None:
-        raise UserError(f"--workdir={workdir} holds no run: there is no config.json")
+    config = files.run_config()
     _check_official(config)
     converted = untrained_networks(files)
     names = [n for n in OFFICIAL[config.model.model] if converted is None or n in converted]

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.config import Config
-from cyclegan_tf.data.pipeline import naming_pictures
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import as_rgb, to_uint8
+from cyclegan_tf.images import as_rgb
 from cyclegan_tf.neural_style.transfer import stylize
 from cyclegan_tf.neural_style.weights import load_backbone
 from cyclegan_tf.run_options import MODELS
@@ -91,10 +90,5 @@ def _examples(config: Config, count: int) -> dict[str, list[np.ndarray]]:
         return {}
     if data is None:
         return {}
-    with naming_pictures():
-        return {
-            direction: [to_uint8(picture)[0].numpy() for picture in islice(domain, count)]
-            for direction, domain in zip(
-                ("a2b", "b2a"), assembly.evaluation_inputs(config, data), strict=True
-            )
-        }
+    a, b = assembly.evaluation_levels(config, data)
+    return {"a2b": list(islice(a, count)), "b2a": list(islice(b, count))}

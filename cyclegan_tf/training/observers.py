@@ -10,11 +10,11 @@ from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from cyclegan_tf.errors import reason
 from cyclegan_tf.files import naming, write_atomically
 from cyclegan_tf.images import write_image
+from cyclegan_tf.progress import progress_bar
 from cyclegan_tf.training.records import read_clock, read_line
 
 Metrics = dict[str, float]
@@ -50,7 +50,7 @@ class ProgressBar:
     }
 
     def __init__(self, start_step: int, stop_step: int, batch_size: int) -> None:
-        self._bar = tqdm(
+        self._bar = progress_bar(
             total=stop_step, initial=start_step, unit="step", desc="training", smoothing=0.05
         )
         self._speed = _Speed(batch_size)

@@ -8,7 +8,6 @@ import keras
 
 from cyclegan_tf import compat
 from cyclegan_tf.config import Config
-from cyclegan_tf.errors import UserError
 from cyclegan_tf.models.autoencoders import label_maps
 from cyclegan_tf.training import assembly, conversion
 from cyclegan_tf.training.checkpoints import Checkpoints
@@ -51,9 +50,7 @@ class Restored:
 def restore_generators(workdir: str | Path, eval_mode: bool | None = None) -> Restored:
     """As `load_generators`, with the step of the checkpoint that the weights are from."""
     files = Workdir(Path(workdir))
-    config = files.stored_config()
-    if config is None:
-        raise UserError(f"--workdir={workdir} holds no run: there is no config.json")
+    config = files.run_config()
     if eval_mode is not None:
         config = config.replace({"eval_mode": eval_mode})
     generators = assembly.build_generators(config)

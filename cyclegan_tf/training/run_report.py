@@ -33,9 +33,7 @@ def report_run(workdir: str | Path, output: str | Path | None = None) -> Path:
         UserError: If there is no run, or the page cannot be written.
     """
     files = Workdir(Path(workdir))
-    config = files.stored_config()
-    if config is None:
-        raise UserError(f"--workdir={workdir} holds no run: there is no config.json")
+    config = files.run_config()
     page = files.report if output is None else Path(output)
     try:
         write_report(page, gather(files, config))

@@ -83,6 +83,17 @@ class Workdir:
         except (UserError, UnicodeDecodeError) as error:
             raise UserError(f"{self.config} cannot be read: {error}") from error
 
+    def run_config(self) -> Config:
+        """Returns the configuration of the run that has to lie here.
+
+        Raises:
+            UserError: If there is none, or it is damaged.
+        """
+        config = self.stored_config()
+        if config is None:
+            raise UserError(f"--workdir={self.root} holds no run: there is no config.json")
+        return config
+
     def store_config(self, config: Config) -> None:
         """Writes the configuration, whole or not at all."""
         write_atomically(self.config, config.to_json())

@@ -12,10 +12,10 @@ from cyclegan_tf.evaluation.report_page import (
     Fact,
     Option,
     Report,
-    spread,
     write_report,
 )
 from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.sheets import spread
 
 HOSTILE = '"><img src=x onerror=alert(1)></script><b>&'
 EVALUATION = {
@@ -128,15 +128,6 @@ def test_many_large_sheets_make_a_page_of_bounded_size(tmp_path: Path) -> None:
     assert "spread evenly over the 40 sheets" in text
     assert text.count("ompressed for this page") == 1 + text.count("Compressed for this page")
     assert text.count('src="data:image/jpeg;base64,') == MOST_SAMPLES + 1
-
-
-@pytest.mark.parametrize(("count", "most"), [(1, 5), (5, 5), (6, 5), (100, 7), (0, 3), (3, 1)])
-def test_a_selection_is_even_and_has_both_ends(count: int, most: int) -> None:
-    chosen = spread(list(range(count)), most)
-    assert len(chosen) == min(count, most) == len(set(chosen))
-    if len(chosen) > 1:
-        assert (chosen[0], chosen[-1]) == (0, count - 1)
-        assert np.ptp(np.diff(chosen)) <= 1
 
 
 @pytest.fixture

@@ -10,19 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import NO_PROCESS
+from running import NO_PROCESS, SMALLEST, as_flags
 
 from cyclegan_tf.images import read_image, write_image
 
-TINY = (
-    "--generator=resnet_1",
-    "--filters=3",
-    "--discriminator_layers=1",
-    "--load_size=20",
-    "--crop_size=16",
-    "--batch_size=2",
-    "--log_every=1",
-)
+TINY = as_flags(SMALLEST)
 
 
 def start(command: str, *flags: str, cwd: Path | None = None) -> subprocess.Popen[str]:

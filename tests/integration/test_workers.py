@@ -17,23 +17,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from running import error_line, filled
+from running import SMALLEST, error_line, filled
 
 from cyclegan_tf.config import Config
 from cyclegan_tf.training.experiment import Experiment
 from cyclegan_tf.training.workdir import Workdir
 
-TINY = {
-    "generator": "resnet_1",
-    "filters": 3,
-    "discriminator_layers": 1,
-    "load_size": 20,
-    "crop_size": 16,
-    "batch_size": 2,
-    "log_every": 1,
-    "sample_every": 1000,
-    "learning_rate": 2e-6,
-}
+TINY = {**SMALLEST, "sample_every": 1000, "learning_rate": 2e-6}
 CYCLEGAN = {"pool_size": 3, "ema": 0.9, "augment": "flip,crop,colour"}
 # Of the U-Net, dropout and batch norm: both have to be the global batch's.
 PIX2PIX = {"model": "pix2pix", "norm": "batch", "dropout": True, "gan_mode": "vanilla"}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from running import SMALLEST
 
 from cyclegan_tf.compat import KERAS_3, set_precision
 from cyclegan_tf.config import Config
@@ -17,18 +18,7 @@ from cyclegan_tf.training.description import describe, expected_memory
 from cyclegan_tf.training.experiment import Experiment
 from cyclegan_tf.training.restoring import load_generators
 
-TINY = {
-    "generator": "resnet_1",
-    "filters": 3,
-    "discriminator_layers": 1,
-    "load_size": 20,
-    "crop_size": 16,
-    "batch_size": 2,
-    "pool_size": 3,
-    "log_every": 1,
-    "sample_every": 100,
-    "checkpoint_every": 100,
-}
+TINY = {**SMALLEST, "pool_size": 3, "sample_every": 100, "checkpoint_every": 100}
 
 
 def experiment(data: Path, workdir: Path, **options: object) -> Experiment:
