@@ -10,12 +10,12 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images import as_rgb
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 _WIDEST = 4096  # What small pictures are enlarged to on a sheet, in pixels.
 
 
-def spread(items: Sequence[Item], most: int) -> list[Item]:
+def spread(items: Sequence[_Item], most: int) -> list[_Item]:
     """Chooses at most so many items, evenly, the first and the last among them."""
     places = np.linspace(0, len(items) - 1, min(most, len(items)))
     return [items[round(place)] for place in places]
