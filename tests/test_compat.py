@@ -9,18 +9,6 @@ from cyclegan_tf import compat
 from cyclegan_tf.models.generators import resnet_generator
 
 
-@pytest.fixture
-def float16():
-    compat.set_precision("mixed_float16")
-    yield
-    compat.set_precision("float32")
-
-
-def normalized(images):
-    mean = images.mean(axis=(1, 2), keepdims=True)
-    return (images - mean) / np.sqrt(images.var(axis=(1, 2), keepdims=True) + 1e-5)
-
-
 def dense(value=0.0):
     """A layer of one weight."""
     layer = keras.layers.Dense(1, use_bias=False, name="dense")
@@ -31,30 +19,6 @@ def dense(value=0.0):
 
 def apply(optimizer, layer, gradient):
     optimizer.apply_gradients([(tf.constant([[gradient]], tf.float32), layer.kernel)])
-
-
-# With a variance of 1e-4, PyTorch's epsilon of 1e-5 and Keras' default of 1e-3 differ by far.
-@pytest.mark.parametrize("deviation", [100.0, 1.0, 0.01])
-def test_instance_normalization_is_pytorchs(deviation):
-    images = np.random.default_rng(0).normal(0.5, deviation, (2, 6, 5, 3))
-    layer = compat.instance_normalization("norm")
-    found = layer(tf.constant(images, tf.float32))
-    np.testing.assert_allclose(found, normalized(images), atol=2e-4)
-    assert layer.name == "norm"
-    assert not layer.weights
-
-
-def test_instance_normalization_is_the_stacks_own():
-    home = "keras." if compat.KERAS_3 else "tensorflow_addons."
-    assert type(compat.instance_normalization("norm")).__module__.startswith(home)
-
-
-@pytest.mark.usefixtures("float16")
-def test_instance_normalization_does_not_overflow_in_float16():
-    # The variance of these, 1e6, is beyond float16.
-    images = np.random.default_rng(0).normal(0.0, 1000.0, (1, 8, 8, 2))
-    found = compat.instance_normalization("norm")(tf.constant(images, tf.float16))
-    np.testing.assert_allclose(found, normalized(images), atol=0.01)
 
 
 def test_precision_is_that_of_the_layers_to_come():
@@ -76,16 +40,15 @@ def test_adam_is_pytorchs():
         apply(optimizer, layer, gradient)
         m, v = 0.5 * m + 0.5 * gradient, 0.999 * v + 0.001 * gradient**2
         weight -= 0.1 * (m / (1 - 0.5**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
-        assert layer.kernel.numpy()[0, 0] == pytest.approx(weight, rel=2e-5)
+        assert layer.kernel.numpy()[0, 0] == pytest.approx(weight, rel=1e-6)
 
 
-def test_adams_epsilon_is_pytorchs_value():
-    optimizer, layer, gradient = compat.adam(0.1), dense(), 1e-4
+def test_adams_epsilon_acts_as_pytorchs_does():
+    optimizer, layer, gradient = compat.adam(0.1), dense(), 1e-8
     optimizer.build([layer.kernel])
     apply(optimizer, layer, gradient)
-    # It acts before the bias correction; Keras' default of 1e-7 would make this -0.0969.
-    expected = -0.1 * gradient / (gradient + 1e-8 / np.sqrt(0.001))
-    assert layer.kernel.numpy()[0, 0] == pytest.approx(expected, rel=1e-4)
+    # Before the bias correction, as in Keras, it would make this -0.1 / (1 + 1 / sqrt(0.001)).
+    assert layer.kernel.numpy()[0, 0] == pytest.approx(-0.1 / 2, rel=1e-5)
 
 
 def test_adams_state_is_named_by_what_it_is():
@@ -98,7 +61,7 @@ def test_adams_state_is_named_by_what_it_is():
     assert all(isinstance(variable, tf.Variable) for variable in state.values())
     found = {name: float(np.squeeze(variable.numpy())) for name, variable in state.items()}
     expected = {"iterations": 1, "m/0": 1.0, "v/0": 0.004, "m/1": 2.0, "v/1": 0.016}
-    assert found == pytest.approx(expected, rel=1e-5)
+    assert found == pytest.approx(expected, rel=2e-5)
 
 
 def test_a_networks_state_has_every_weight_under_its_layers_name():

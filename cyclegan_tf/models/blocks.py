@@ -6,14 +6,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cyclegan_tf.compat import instance_normalization
 from cyclegan_tf.models.convolution import Conv2D, DoublingConv2D
-from cyclegan_tf.models.layers import (
+from cyclegan_tf.models.layers import Dropout, ReflectionPadding2D, SpectralConv2D
+from cyclegan_tf.models.normalization import (
     BatchNormalization,
-    Dropout,
+    InstanceNormalization,
     PenalizedInstanceNormalization,
-    ReflectionPadding2D,
-    SpectralConv2D,
 )
 
 
@@ -94,7 +92,7 @@ class Blocks:
         if self.norm == "instance" and self.penalized:
             return PenalizedInstanceNormalization(name=f"{name}_norm")(x)
         if self.norm == "instance":
-            return instance_normalization(f"{name}_norm")(x)
+            return InstanceNormalization(name=f"{name}_norm")(x)
         if self.norm == "batch":
             return BatchNormalization(own_statistics=not self.eval_mode, name=f"{name}_norm")(x)
         return x

@@ -1,9 +1,13 @@
 """Convolutions with PyTorch's paddings, in a form that CPUs compute fast.
 
-The results are TensorFlow's up to rounding. On two counts its own kernels fall behind what a CPU
-can do: the gradient of a kernel is at heart a matrix product for each of the kernel's places, and
-as such comes in half the time; and a single picture is convolved by a slower method than two, but
-its halves are two. docs/benchmarks.md has the figures. On a GPU, everything is left to cuDNN.
+The results are TensorFlow's up to rounding. Its own kernels fall behind what a CPU can do in that
+
+- the fast ones, oneDNN's, take no paddings but TensorFlow's own;
+- a result of few channels leaves most of a vector empty, which the kernel's rows can fill;
+- without AVX-512, the gradient of a kernel comes in half the time as a matrix product for each of
+  the kernel's places, and a single picture is convolved by a slower method than its two halves.
+
+docs/benchmarks.md has the figures. On a GPU, everything is left to cuDNN.
 """
 
 from typing import Any
@@ -11,10 +15,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cyclegan_tf.models import hardware
+
 # Products of fewer channels than this are too thin to pay, and so are rows shorter than this, of
 # which too much is padding.
 _CHANNELS = 64
 _WIDTH = 32
+# Channels of a result that leave a vector empty, and those of a picture that make it matter.
+_THIN, _THICK = 8, 16
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
@@ -96,14 +104,16 @@ class DoublingConv2D(keras.layers.Conv2DTranspose):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         batch, height, width, _ = tf.unstack(tf.shape(inputs))
-        cut = [1, self.kernel_size[0] - 3]
-        outputs = tf.nn.conv2d_transpose(
-            inputs,
-            tf.convert_to_tensor(self.kernel),
-            tf.stack([batch, 2 * height, 2 * width, self.filters]),
-            2,
-            padding=[[0, 0], cut, cut, [0, 0]],
-        )
+        kernel = tf.convert_to_tensor(self.kernel)
+        shape = tf.stack([batch, 2 * height, 2 * width, self.filters])
+        far = self.kernel_size[0] - 3
+        if hardware.has_avx512_only():
+            full = shape + [0, 1 + far, 1 + far, 0]
+            outputs = tf.nn.conv2d_transpose(inputs, kernel, full, 2, "VALID")
+            outputs = tf.slice(outputs, [0, 1, 1, 0], shape)
+        else:
+            cut = [[0, 0], [1, far], [1, far], [0, 0]]
+            outputs = tf.nn.conv2d_transpose(inputs, kernel, shape, 2, cut)
         outputs = tf.ensure_shape(outputs, self.compute_output_shape(inputs.shape))
         return (
             tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias)) if self.use_bias else outputs
@@ -122,13 +132,38 @@ def convolve(images: tf.Tensor, kernel: tf.Tensor, stride: int = 1, zeros: int =
     Returns:
         Float `(batch, height out, width out, channels out)`.
     """
-    if _has_gpu() or stride > 1:
+    wide = hardware.has_avx512_only()
+    if hardware.has_gpu() or (stride > 1 and not wide):
         sides = [zeros, zeros]
         return tf.nn.conv2d(images, kernel, stride, [[0, 0], sides, sides, [0, 0]])
     if zeros:
         images = tf.pad(images, [[0, 0], [zeros, zeros], [zeros, zeros], [0, 0]])
-    pays = min(kernel.shape[2:]) >= _CHANNELS and (images.shape[2] or _WIDTH) >= _WIDTH
-    return _by_products(images, kernel) if pays else _in_halves(images, kernel)
+    rows, _, channels, channels_out = kernel.shape
+    if stride == 1 and rows > 1 and channels >= _THICK and channels_out <= _THIN:
+        return _by_rows(images, kernel)
+    if stride == 1 and not wide and _products_pay(images, kernel):
+        return _by_products(images, kernel)
+    return tf.nn.conv2d(images, kernel, stride, "VALID")
+
+
+def _products_pay(images: tf.Tensor, kernel: tf.Tensor) -> bool:
+    return min(kernel.shape[2:]) >= _CHANNELS and (images.shape[2] or _WIDTH) >= _WIDTH
+
+
+def _by_rows(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Convolves with stride 1; each row of the kernel for itself, and then adds up their results.
+
+    The rows are kernels of one row, whose results lie beside each other as channels. Adding them
+    up, each from as many rows below as its own number, is a convolution with a kernel of ones.
+    """
+    rows, columns, channels, channels_out = kernel.shape
+    beside = tf.reshape(
+        tf.transpose(kernel, [1, 2, 0, 3]), [1, columns, channels, rows * channels_out]
+    )
+    ones = tf.reshape(tf.eye(rows * channels_out, dtype=kernel.dtype), [-1, rows, 1, channels_out])
+    return tf.nn.conv2d(
+        tf.nn.conv2d(images, beside, 1, "VALID"), tf.transpose(ones, [1, 2, 0, 3]), 1, "VALID"
+    )
 
 
 def _in_halves(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -182,7 +217,3 @@ def kernel_gradient(images: tf.Tensor, upstream: tf.Tensor, size: tuple[int, int
         for j in range(columns)
     ]
     return tf.reshape(tf.stack(products), [rows, columns, channels, upstream.shape[-1]])
-
-
-def _has_gpu() -> bool:
-    return bool(tf.config.list_physical_devices("GPU"))

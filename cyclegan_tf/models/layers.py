@@ -6,14 +6,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cyclegan_tf.compat import INSTANCE_NORM_EPSILON, add_state
-from cyclegan_tf.models import randomness
+from cyclegan_tf.compat import add_state
+from cyclegan_tf.models import hardware, randomness
 from cyclegan_tf.models.convolution import Conv2D
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class ReflectionPadding2D(keras.layers.Layer):
     """Pads pictures by mirroring them at the border, without repeating the border pixel.
+
+    On a CPU, every pixel is fetched from where it comes, which with its gradient takes about half
+    as long as `tf.pad` does.
 
     Args:
         padding: Pixels added on each of the four sides, at least 1.
@@ -35,8 +38,24 @@ class ReflectionPadding2D(keras.layers.Layer):
         self.padding = padding
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        sides = [self.padding, self.padding]
-        return tf.pad(inputs, [[0, 0], sides, sides, [0, 0]], mode="REFLECT")
+        if hardware.has_gpu():
+            sides = [self.padding, self.padding]
+            return tf.pad(inputs, [[0, 0], sides, sides, [0, 0]], mode="REFLECT")
+        known, sizes, channels = inputs.shape[:3], tf.unstack(tf.shape(inputs)[:3]), inputs.shape[3]
+        batch, height, width = (
+            size if side is None else side for side, size in zip(known, sizes, strict=True)
+        )
+        picture = tf.range(batch)[:, tf.newaxis, tf.newaxis]
+        row = self._sources(height)[:, tf.newaxis]
+        pixel = (picture * height + row) * width + self._sources(width)
+        padded = tf.gather(tf.reshape(inputs, [-1, channels]), tf.reshape(pixel, [-1]))
+        added = 2 * self.padding
+        return tf.reshape(padded, [batch, height + added, width + added, channels])
+
+    def _sources(self, side: int | tf.Tensor) -> tf.Tensor:
+        """Returns which pixel of a side each of the padded one comes from."""
+        place = tf.abs(tf.range(-self.padding, side + self.padding))
+        return tf.minimum(place, 2 * side - 2 - place)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, height, width, channels = input_shape
@@ -123,70 +142,6 @@ class Blend(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: list[Any]) -> tuple[int | None, ...]:
         return tuple(input_shape[1])
-
-
-@keras.saving.register_keras_serializable("cyclegan_tf")
-class PenalizedInstanceNormalization(keras.layers.Layer):
-    """Instance norm for discriminators under a gradient penalty, which is differentiated twice.
-
-    Keras' and TensorFlow Addons' compute the variance by `tf.nn.moments`, which takes the mean in
-    it for a constant: right in first derivatives, and wrong in second ones.
-
-    Input:
-        Float `(batch, height, width, channels)`.
-
-    Output:
-        The same shape and dtype; mean 0 and (biased) variance 1 over each picture's positions.
-    """
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        pictures = tf.cast(inputs, tf.float32)
-        centred = pictures - tf.reduce_mean(pictures, [1, 2], keepdims=True)
-        variance = tf.reduce_mean(tf.square(centred), [1, 2], keepdims=True)
-        return tf.cast(centred * tf.math.rsqrt(variance + INSTANCE_NORM_EPSILON), inputs.dtype)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return tuple(input_shape)
-
-
-@keras.saving.register_keras_serializable("cyclegan_tf")
-class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch norm as PyTorch has it, over the global batch however many replicas there are.
-
-    Scales start at N(1, 0.02), offsets at 0. Differs from PyTorch's in the running variance,
-    which is the biased one; it is used with `own_statistics` off only.
-
-    Args:
-        own_statistics: Whether a picture that is not trained on is normalized by its own mean
-            and variance, as the published code tests, instead of by running averages.
-
-    Reference:
-        Ioffe and Szegedy, https://arxiv.org/abs/1502.03167; own statistics: Isola et al.,
-        https://arxiv.org/abs/1611.07004, section 3.4
-    """
-
-    def __init__(self, own_statistics: bool = True, **kwargs: Any) -> None:
-        self.own_statistics = own_statistics
-        published = {
-            "momentum": 0.9,
-            "epsilon": 1e-5,
-            "gamma_initializer": keras.initializers.RandomNormal(1.0, 0.02),
-            "synchronized": True,
-        }
-        super().__init__(**(published | kwargs))
-
-    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: Any = None) -> tf.Tensor:
-        if training or not self.own_statistics:
-            return super().call(inputs, training=training)
-        mean, variance = tf.nn.moments(tf.cast(inputs, tf.float32), [1, 2], keepdims=True)
-        offset, scale = (tf.convert_to_tensor(v) for v in (self.beta, self.gamma))
-        whitened = tf.nn.batch_normalization(
-            tf.cast(inputs, tf.float32), mean, variance, offset, scale, self.epsilon
-        )
-        return tf.cast(whitened, inputs.dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"own_statistics": self.own_statistics}
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")

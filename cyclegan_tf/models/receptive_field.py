@@ -2,10 +2,10 @@
 
 import keras
 
-from cyclegan_tf.compat import is_instance_normalization
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.models.autoencoders import LabelMap, MaxPoolingWithIndices2D, MaxUnpooling2D
 from cyclegan_tf.models.layers import Blend, Dropout, ReflectionPadding2D, RequireMultiple
+from cyclegan_tf.models.normalization import InstanceNormalization
 
 # Layers whose every output pixel depends on one pixel, or, as padding, moves pixels only.
 _POINTWISE = (
@@ -17,6 +17,7 @@ _POINTWISE = (
     keras.layers.LeakyReLU,
     keras.layers.ReLU,
     Blend,
+    InstanceNormalization,
     LabelMap,
     ReflectionPadding2D,
     RequireMultiple,
@@ -58,7 +59,7 @@ def receptive_radius(network: keras.Model) -> int:
                 f"{network.name} has dropout that stays on, which cannot be translated in tiles; "
                 "give --eval_mode, or --tile=0 to translate pictures whole"
             )
-        elif not (isinstance(layer, (*_POINTWISE, Dropout)) or is_instance_normalization(layer)):
+        elif not isinstance(layer, (*_POINTWISE, Dropout)):
             raise UserError(
                 f"{network.name} has a layer {layer.name} of kind {type(layer).__name__}, which "
                 "cannot be translated in tiles; give --tile=0 to translate pictures whole"

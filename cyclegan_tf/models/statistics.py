@@ -6,8 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_tf.compat import INSTANCE_NORM_EPSILON, is_instance_normalization
-from cyclegan_tf.models.layers import BatchNormalization
+from cyclegan_tf.models.normalization import (
+    INSTANCE_NORM_EPSILON,
+    BatchNormalization,
+    InstanceNormalization,
+)
 
 Statistics = list[tuple[Any, Any]]
 
@@ -65,7 +68,7 @@ def with_given_statistics(
     """
 
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if is_instance_normalization(layer):
+        if isinstance(layer, InstanceNormalization):
             return GivenNormalization(None, None, INSTANCE_NORM_EPSILON, name=layer.name)
         if isinstance(layer, BatchNormalization) and layer.own_statistics:
             scale, offset = (np.asarray(value) for value in (layer.gamma, layer.beta))

@@ -8,7 +8,8 @@ from cyclegan_tf.compat import network_state
 from cyclegan_tf.models.blocks import Blocks, initial_kernel
 from cyclegan_tf.models.discriminators import patch_discriminator, pixel_discriminator
 from cyclegan_tf.models.generators import resnet_generator, unet_generator
-from cyclegan_tf.models.layers import BatchNormalization, SpectralConv2D
+from cyclegan_tf.models.layers import SpectralConv2D
+from cyclegan_tf.models.normalization import BatchNormalization
 
 
 def network(add, method, in_channels, *arguments, **options):

@@ -5,17 +5,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.models import convolution
+from cyclegan_tf.models import convolution, hardware
 from cyclegan_tf.models.convolution import Conv2D, DoublingConv2D, convolve, kernel_gradient
 
-# Channels in and out: one of them below the number from which products pay, or both above.
-THIN, WIDE = (3, 64), (64, 65)
+# Channels in and out: both those of which products pay, or one too few; or few of many.
+CHANNELS = pytest.mark.parametrize("channels", [(64, 65), (3, 64), (16, 3)], ids=str)
 
 
 @pytest.fixture(autouse=True)
 def products_at_any_width(monkeypatch):
     """What pays is a matter of speed; what is right shows on small pictures, too."""
     monkeypatch.setattr(convolution, "_WIDTH", 1)
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["AVX-512", "other"])
+def processor(request, monkeypatch):
+    monkeypatch.setattr(hardware, "has_avx512_only", lambda: request.param)
+    return request.param
 
 
 def plain(images, kernel, stride=1, zeros=0):
@@ -43,7 +49,7 @@ def results(convolution, images, kernel):
 
 @pytest.mark.parametrize(("stride", "zeros"), [(1, 0), (1, 1), (2, 1)])
 @pytest.mark.parametrize("size", [1, 3, 4, 7])
-@pytest.mark.parametrize("channels", [THIN, WIDE], ids=["thin", "wide"])
+@CHANNELS
 @pytest.mark.parametrize(("batch", "height", "width"), [(1, 10, 8), (1, 9, 8), (2, 7, 10)], ids=str)
 def test_results_and_gradients_are_tensorflows(batch, height, width, channels, size, stride, zeros):
     images = random(batch, height, width, channels[0])
@@ -56,7 +62,7 @@ def test_results_and_gradients_are_tensorflows(batch, height, width, channels, s
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("channels", [THIN, WIDE], ids=["thin", "wide"])
+@CHANNELS
 def test_sizes_known_only_at_run_time_change_nothing(batch, channels):
     signature = [
         tf.TensorSpec((None, None, None, channels[0]), tf.float64),
@@ -79,19 +85,31 @@ def test_sizes_known_only_at_run_time_change_nothing(batch, channels):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-11 * np.abs(theirs).max())
 
 
-@pytest.mark.parametrize(("width", "products"), [(31, 0), (32, 9)])
-def test_products_take_over_where_rows_are_long(width, products, monkeypatch):
-    monkeypatch.undo()
+def operations(function, *arguments):
+    graph = tf.function(function).get_concrete_function(*arguments).graph
+    return [operation.type for operation in graph.get_operations()]
 
-    @tf.function
+
+@pytest.mark.parametrize("width", [31, 32])
+def test_products_take_over_where_rows_are_long_and_vectors_short(width, processor, monkeypatch):
+    monkeypatch.setattr(convolution, "_WIDTH", 32)
+
     def gradient(images, kernel):
         with tf.GradientTape() as tape:
             tape.watch(kernel)
             outputs = convolve(images, kernel)
         return tape.gradient(outputs, kernel)
 
-    graph = gradient.get_concrete_function(random(2, 4, width, 64), random(3, 3, 64, 64)).graph
-    assert sum(op.type == "MatMul" for op in graph.get_operations()) == products
+    found = operations(gradient, random(2, 4, width, 64), random(3, 3, 64, 64))
+    assert found.count("MatMul") == (9 if width == 32 and not processor else 0)
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "convolutions"), [(7, (16, 8), 2), (7, (15, 8), 1), (7, (16, 9), 1)]
+)
+def test_rows_fill_the_vectors_of_thin_results(size, channels, convolutions):
+    found = operations(convolve, random(1, 8, 8, channels[0]), random(size, size, *channels))
+    assert found.count("Conv2D") == convolutions
 
 
 def test_the_gradient_of_a_kernel_that_is_not_square():

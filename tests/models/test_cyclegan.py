@@ -11,6 +11,7 @@ from cyclegan_tf.models.discriminators import patch_discriminator
 from cyclegan_tf.models.generators import resnet_generator
 from cyclegan_tf.models.loss_scaling import DynamicLossScale
 from cyclegan_tf.models.losses import adversarial_loss, discriminator_loss
+from cyclegan_tf.models.normalization import InstanceNormalization
 
 NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
 
@@ -50,7 +51,7 @@ def shallow(a, b):
     def generator(source, target):
         image = keras.Input((None, None, source))
         x = keras.layers.Conv2D(4, 3, padding="same", name="first_conv")(image)
-        x = compat.instance_normalization("first_norm")(x)
+        x = InstanceNormalization(name="first_norm")(x)
         x = keras.layers.Conv2D(target, 3, padding="same", name="last_conv", dtype="float32")(x)
         return keras.Model(image, x)
 

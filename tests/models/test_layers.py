@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from arrays import numbers, on_replicas
 
 from cyclegan_tf.compat import raw_variable
+from cyclegan_tf.models import hardware
 from cyclegan_tf.models.layers import (
-    BatchNormalization,
     Blend,
     Dropout,
     ReflectionPadding2D,
@@ -19,7 +20,6 @@ LAYERS = [
     (ReflectionPadding2D, {"padding": 2, "name": "pad"}),
     (RequireMultiple, {"multiple": 4}),
     (Blend, {"name": "blend"}),
-    (BatchNormalization, {"own_statistics": False, "momentum": 0.5}),
     (Dropout, {"rate": 0.3, "always": True, "seed": 5}),
     (SpectralConv2D, {"filters": 4, "kernel_size": (3, 3), "strides": (2, 2), "zeros": 1}),
 ]
@@ -39,14 +39,28 @@ def test_a_drawn_seed_is_part_of_the_configuration():
     assert Dropout.from_config(layer.get_config()).seed == layer.seed
 
 
+@pytest.mark.parametrize("gpu", [False, True])
 @pytest.mark.parametrize("padding", [1, 3])
-def test_reflection_padding_is_numpys(padding):
-    images = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype(np.float32)
+def test_reflection_padding_is_numpys(padding, gpu, monkeypatch):
+    monkeypatch.setattr(hardware, "has_gpu", lambda: gpu)
+    images = numbers(2, 4, 5, 3)
     layer = ReflectionPadding2D(padding)
     expected = np.pad(images, ((0, 0), (padding,) * 2, (padding,) * 2, (0, 0)), mode="reflect")
     np.testing.assert_array_equal(layer(images), expected)
     assert tuple(layer.compute_output_shape(images.shape)) == expected.shape
     assert tuple(layer.compute_output_shape((None, None, 5, 3))) == (None, None, 5 + 2 * padding, 3)
+
+
+def test_what_a_pixel_becomes_is_what_its_gradient_adds_up():
+    images, upstream = tf.constant(numbers(2, 4, 5, 3)), numbers(2, 10, 11, 3, seed=1)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        padded = ReflectionPadding2D(3)(images)
+    expected = np.zeros(images.shape, np.float32)
+    sources = np.pad(np.arange(20).reshape(4, 5), 3, mode="reflect")
+    for place, source in np.ndenumerate(sources):
+        expected[:, source // 5, source % 5] += upstream[:, place[0], place[1]]
+    np.testing.assert_allclose(tape.gradient(padded, images, upstream), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("padding", [0, -1, 1.0, "1"])
@@ -117,87 +131,6 @@ def test_blending_computes_in_float32():
     result = Blend(dtype="float32")([tf.zeros((1, 2, 4, 4), tf.float16), image])
     assert result.dtype == tf.float32
     np.testing.assert_allclose(result, 0.5 * tf.cast(image, tf.float32), rtol=1e-6)
-
-
-def numbers(*shape, seed=0, mean=0.0, deviation=1.0):
-    return np.random.default_rng(seed).normal(mean, deviation, shape).astype(np.float32)
-
-
-def on_replicas(strategy, layer, images, **options):
-    """What a layer makes of a global batch, each replica taking its part."""
-    parts = np.split(images, strategy.num_replicas_in_sync)
-    local = strategy.experimental_distribute_values_from_function(
-        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
-    )
-    results = strategy.run(layer, args=(local,), kwargs=options)
-    return np.concatenate(strategy.experimental_local_results(results))
-
-
-def normalized(images, axes):
-    mean, variance = images.mean(axes, keepdims=True), images.var(axes, keepdims=True)
-    return (images - mean) / np.sqrt(variance + 1e-5)
-
-
-def scaled_batch_norm(channels, **options):
-    """A layer with scales 1, 2, ... and offsets -1, -2, ..."""
-    layer = BatchNormalization(**options)
-    layer.build((None, None, None, channels))
-    layer.gamma.assign(np.arange(1.0, channels + 1.0))
-    layer.beta.assign(-np.arange(1.0, channels + 1.0))
-    return layer
-
-
-def test_batch_norm_takes_statistics_over_the_global_batch(strategy):
-    images = numbers(4, 3, 2, 2, mean=3.0, deviation=0.1)
-    images[2:] += 5.0  # So that the halves differ.
-    with strategy.scope():
-        layer = scaled_batch_norm(2)
-    found = on_replicas(strategy, layer, images, training=True)
-    expected = normalized(images, (0, 1, 2)) * [1.0, 2.0] - [1.0, 2.0]
-    np.testing.assert_allclose(found, expected, atol=1e-4)
-    # A tenth of the way from 0 and 1.
-    mean, variance = images.mean((0, 1, 2)), images.var((0, 1, 2))
-    np.testing.assert_allclose(layer.moving_mean.numpy(), 0.1 * mean, rtol=1e-4)
-    np.testing.assert_allclose(layer.moving_variance.numpy(), 0.9 + 0.1 * variance, rtol=1e-4)
-
-
-@pytest.mark.parametrize("training", [False, None])
-def test_a_picture_that_is_not_trained_on_has_its_own_statistics(training):
-    images = numbers(2, 4, 3, 2, mean=3.0)
-    images[1] *= 10.0
-    layer = scaled_batch_norm(2)
-    expected = normalized(images, (1, 2)) * [1.0, 2.0] - [1.0, 2.0]
-    np.testing.assert_allclose(layer(images, training=training), expected, atol=1e-4)
-    np.testing.assert_array_equal(layer.moving_mean, [0.0, 0.0])
-
-
-def test_or_the_running_averages_if_asked():
-    images = numbers(2, 4, 3, 2)
-    layer = scaled_batch_norm(2, own_statistics=False)
-    layer.moving_mean.assign([1.0, 2.0])
-    layer.moving_variance.assign([4.0, 9.0])
-    expected = (images - [1.0, 2.0]) / np.sqrt(np.add([4.0, 9.0], 1e-5)) * [1.0, 2.0] - [1.0, 2.0]
-    np.testing.assert_allclose(layer(images), expected, atol=1e-5)
-    trained = normalized(images, (0, 1, 2)) * [1.0, 2.0] - [1.0, 2.0]
-    np.testing.assert_allclose(layer(images, training=True), trained, atol=1e-4)
-
-
-def test_scales_start_around_one():
-    layer = BatchNormalization()
-    layer.build((None, None, None, 4000))
-    scales = layer.gamma.numpy()
-    assert scales.mean() == pytest.approx(1.0, abs=5 * 0.02 / np.sqrt(4000))
-    assert scales.std() == pytest.approx(0.02, rel=0.1)
-    assert not layer.beta.numpy().any()
-
-
-def test_own_statistics_do_not_overflow_in_float16():
-    images = numbers(1, 8, 8, 2, deviation=1000.0)  # The variance is beyond float16.
-    layer = scaled_batch_norm(2, dtype="mixed_float16")
-    found = layer(images)
-    assert found.dtype == tf.float16
-    expected = normalized(images, (1, 2)) * [1.0, 2.0] - [1.0, 2.0]
-    np.testing.assert_allclose(found, expected, atol=0.02)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.5])

@@ -150,7 +150,7 @@ def kept_for_gradients(model, remat):
             back.add(operation)
     used = {x.ref() for operation in back for x in operation.inputs if x.op not in back}
     tensors = [x.deref() for x in used if x.deref().op.type != "ReadVariableOp"]
-    return sum(x.shape.num_elements() for x in tensors if x.shape.rank >= 4)
+    return sum(x.shape.num_elements() for x in tensors if (x.shape.rank or 0) >= 4)
 
 
 def test_recomputation_keeps_the_input_and_no_activations():
