@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf import compat
@@ -16,8 +17,9 @@ INSTANCE_NORM_EPSILON = 1e-5
 class InstanceNormalization(compat.InstanceNormalization):
     """Instance norm without parameters, as the stack that is installed has it.
 
-    That takes several passes over the features, and its gradient more. A picture alone is its
-    whole batch, for which batch norm is the same; with AVX-512, oneDNN's takes half as long.
+    That takes several passes over the features, and its gradient more. With AVX-512, oneDNN takes
+    half as long: in training by batch norm, of which a picture alone is the whole batch; otherwise
+    by an operation of its own, which TensorFlow puts in when it optimizes a graph.
 
     Input:
         Float `(batch, height, width, channels)`.
@@ -34,10 +36,11 @@ class InstanceNormalization(compat.InstanceNormalization):
         super().__init__(**(kwargs | published | compat.INSTANCE_NORMALIZATION_ARGUMENTS))
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        count, suits = inputs.shape[0], inputs.dtype == tf.float32 and hardware.has_avx512_only()
-        # What is not trained may be exported, for other machines, and from any batch.
-        if not training or count is None or not suits:
+        if inputs.dtype != tf.float32 or not hardware.has_avx512_only():
             return super().call(inputs)
+        count = inputs.shape[0]
+        if not training or count is None:
+            return _as_one_operation(inputs)
         return tf.concat([_as_a_batch(picture) for picture in tf.split(inputs, count)], 0)
 
 
@@ -52,6 +55,18 @@ def _as_a_batch(picture: tf.Tensor) -> tf.Tensor:
         variance=[],
         epsilon=INSTANCE_NORM_EPSILON,
     ).y
+
+
+def _as_one_operation(pictures: tf.Tensor) -> tf.Tensor:
+    """Normalizes float32 `(batch, height, width, channels)`, in the form that TensorFlow looks for.
+
+    Part of that are a scale and an offset. One and zero would have been simplified away by then;
+    what stands in for them, the next number after 1 and a tiny one, is below rounding.
+    """
+    mean, variance = tf.nn.moments(pictures, [1, 2], keepdims=True)
+    scale = tf.constant(np.nextafter(np.float32(1.0), np.float32(2.0)), shape=[pictures.shape[-1]])
+    offset = tf.constant(1e-30, shape=[pictures.shape[-1]])
+    return tf.nn.batch_normalization(pictures, mean, variance, offset, scale, INSTANCE_NORM_EPSILON)
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")

@@ -12,6 +12,7 @@ from cyclegan_tf.models import randomness
 from cyclegan_tf.models.layers import Dropout
 from cyclegan_tf.models.loss_scaling import DynamicLossScale, Update
 from cyclegan_tf.models.losses import discriminator_loss, gradient_penalty
+from cyclegan_tf.models.normalization import InstanceNormalization
 
 Losses = dict[str, tf.Tensor]
 
@@ -197,9 +198,12 @@ class AdversarialTranslator(Translator):
     Args:
         networks: By name, as for `Translator`.
         gan_mode: `lsgan`, `vanilla`, `wgangp` or `hinge`, see `losses`.
-        lambda_gradient_penalty: Weight of the gradient penalty, which `wgangp` adds. Its second
-            derivatives are right for discriminators that were built with `penalized=True`.
+        lambda_gradient_penalty: Weight of the gradient penalty, which `wgangp` adds.
         **kwargs: As for `Translator`.
+
+    Raises:
+        ValueError: If there will be a gradient penalty, and a discriminator has an instance norm
+            whose second derivatives are wrong.
     """
 
     def __init__(
@@ -210,6 +214,13 @@ class AdversarialTranslator(Translator):
         **kwargs: Any,
     ) -> None:
         super().__init__(networks, **kwargs)
+        judges = (network for name, network in networks.items() if name.startswith("discriminator"))
+        layers = (layer for judge in judges for layer in judge.layers)
+        if gan_mode == "wgangp" and any(isinstance(x, InstanceNormalization) for x in layers):
+            raise ValueError(
+                "`gan_mode` wgangp differentiates discriminators twice: build them with "
+                "`penalized=True`. Received: one with an `InstanceNormalization`"
+            )
         self.gan_mode = gan_mode
         self.lambda_gradient_penalty = lambda_gradient_penalty
 

@@ -228,7 +228,7 @@ def test_float16_trains_on_two_replicas(strategy):
 
 @pytest.mark.parametrize("build", [encoder_decoder, segnet])
 def test_the_networks_learn_to_segment(build):
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(1)
     network = build(out_channels=2, filters=4, labels=True, norm="batch", init_gain=0.1)
     model = Autoencoder(network, "cross_entropy")
     model.compile(compat.adam(5e-3))

@@ -1,5 +1,8 @@
 """Norms, against NumPy; each by every way in which it is computed."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -79,7 +82,7 @@ def test_instance_norm_of_sizes_known_at_run_time(batch, training):
 @pytest.mark.parametrize("training", [True, False])
 def test_a_single_pixel_is_its_own_mean(training):
     found = InstanceNormalization()(numbers(2, 1, 1, 3), training=training)
-    np.testing.assert_array_equal(found, 0.0)
+    np.testing.assert_allclose(found, np.zeros((2, 1, 1, 3)), atol=1e-29)
 
 
 def operations(batch, training):
@@ -95,6 +98,37 @@ def test_pictures_are_trained_on_one_by_one_where_that_is_fast(monkeypatch):
     assert "FusedBatchNormV3" not in operations(1, False)
     monkeypatch.setattr(hardware, "has_avx512_only", lambda: False)
     assert "FusedBatchNormV3" not in operations(1, True)
+
+
+FUSED = """
+from cyclegan_tf.cli import import_tensorflow
+import_tensorflow()
+import tensorflow as tf
+from cyclegan_tf.models import hardware
+from cyclegan_tf.models.normalization import InstanceNormalization
+hardware.has_avx512_only = lambda: True
+layer, v1 = InstanceNormalization(), tf.compat.v1
+spec = tf.TensorSpec((None, None, None, 8))
+function = tf.function(lambda x: tf.nn.relu(layer(x))).get_concrete_function(spec)
+with tf.Graph().as_default(), v1.Session() as session:
+    tf.import_graph_def(function.graph.as_graph_def(), name="")
+    about = v1.RunMetadata()
+    session.run(
+        function.outputs[0].name,
+        {function.inputs[0].name: [[[range(8)] * 4] * 4]},
+        v1.RunOptions(output_partition_graphs=True),
+        about,
+    )
+print(*(node.op for graph in about.partition_graphs for node in graph.node))
+"""
+
+
+def test_tensorflow_makes_one_operation_of_it():
+    """In a process of its own, because tests do without the optimization of graphs."""
+    command = [sys.executable, "-c", FUSED]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "_MklFusedInstanceNorm" in found
+    assert not {"Mean", "Rsqrt", "Relu"} & set(found)
 
 
 def test_instance_norm_is_the_stacks_own():

@@ -30,8 +30,9 @@ def shallow(a, b, **style):
 def tiny(optimizer, strategy=DEFAULT, channels=(3, 3), norm="batch", **options):
     """A compiled model that is the same whenever it is made."""
     keras.utils.set_random_seed(0)
+    penalized = options.get("gan_mode") == "wgangp"
     with strategy.scope():
-        model = Pix2Pix(*shallow(*channels, norm=norm), **options)
+        model = Pix2Pix(*shallow(*channels, norm=norm, penalized=penalized), **options)
         model.compile(optimizer(), optimizer())
     return model
 
