@@ -1,9 +1,13 @@
 """What the machine can do, where that decides how something is computed."""
 
+import os
 from functools import cache
 from pathlib import Path
 
 import tensorflow as tf
+
+# What oneDNN can be limited to by ONEDNN_MAX_CPU_ISA that has no vectors of 512 bits.
+_NARROW = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2")
 
 
 def has_gpu() -> bool:
@@ -19,6 +23,8 @@ def has_avx512_only() -> bool:
 @cache
 def _has_avx512() -> bool:
     """Reads what Linux says of the processor; elsewhere, the answer is no."""
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _NARROW:
+        return False
     try:
         return "avx512f" in Path("/proc/cpuinfo").read_text().split()
     except OSError:

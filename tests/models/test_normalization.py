@@ -224,3 +224,28 @@ def test_own_statistics_do_not_overflow_in_float16():
     assert found.dtype == tf.float16
     expected = normalized(images, (1, 2)) * [1.0, 2.0] - [1.0, 2.0]
     np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("kind", "axes"), [(PenalizedInstanceNormalization, (1, 2)), (BatchNormalization, (0, 1, 2))]
+)
+def test_second_derivatives_are_right_as_a_gradient_penalty_needs(kind, axes):
+    images, kernel = tf.constant(numbers(3, 6, 5, 2)), tf.constant(numbers(3, 3, 2, 4, seed=1))
+
+    def by_formula(x):
+        centred = x - tf.reduce_mean(x, axes, keepdims=True)
+        variance = tf.reduce_mean(centred**2, axes, keepdims=True)
+        return centred / tf.sqrt(variance + 1e-5)
+
+    def steepness(norm):
+        with tf.GradientTape() as outer:
+            outer.watch(kernel)
+            with tf.GradientTape() as inner:
+                inner.watch(images)
+                scores = tf.reduce_sum(norm(tf.nn.conv2d(images, kernel, 1, "VALID")) ** 3)
+            slope = tf.reduce_sum(inner.gradient(scores, images) ** 2)
+        return outer.gradient(slope, kernel)
+
+    layer = kind(**({"gamma_initializer": "ones"} if kind is BatchNormalization else {}))
+    found, expected = steepness(lambda x: layer(x, training=True)), steepness(by_formula)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
