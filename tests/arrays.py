@@ -1,4 +1,4 @@
-"""Random arrays, and layers on several replicas."""
+"""Random arrays, layers on several replicas, and what a graph is made of."""
 
 import numpy as np
 import tensorflow as tf
@@ -16,3 +16,9 @@ def on_replicas(strategy, layer, images, **options):
     )
     results = strategy.run(layer, args=(local,), kwargs=options)
     return np.concatenate(strategy.experimental_local_results(results))
+
+
+def operations(function, *arguments):
+    """The kinds of operations in a function's graph, with repetitions."""
+    graph = tf.function(function).get_concrete_function(*arguments).graph
+    return [operation.type for operation in graph.get_operations()]

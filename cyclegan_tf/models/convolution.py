@@ -103,11 +103,14 @@ class DoublingConv2D(keras.layers.Conv2DTranspose):
             raise ValueError(f"`kernel_size` should be 3 or 4. Received: {kernel_size}")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return self._doubled(inputs, cut_afterwards=hardware.has_avx512_only())
+
+    def _doubled(self, inputs: tf.Tensor, cut_afterwards: bool) -> tf.Tensor:
         batch, height, width, _ = tf.unstack(tf.shape(inputs))
         kernel = tf.convert_to_tensor(self.kernel)
         shape = tf.stack([batch, 2 * height, 2 * width, self.filters])
         far = self.kernel_size[0] - 3
-        if hardware.has_avx512_only():
+        if cut_afterwards:
             full = shape + [0, 1 + far, 1 + far, 0]
             outputs = tf.nn.conv2d_transpose(inputs, kernel, full, 2, "VALID")
             outputs = tf.slice(outputs, [0, 1, 1, 0], shape)

@@ -46,16 +46,14 @@ class ReflectionPadding2D(keras.layers.Layer):
             size if side is None else side for side, size in zip(known, sizes, strict=True)
         )
         picture = tf.range(batch)[:, tf.newaxis, tf.newaxis]
-        row = self._sources(height)[:, tf.newaxis]
-        pixel = (picture * height + row) * width + self._sources(width)
+        rows, columns = (
+            reflected(tf.range(-self.padding, side + self.padding), side)
+            for side in (height, width)
+        )
+        pixel = (picture * height + rows[:, tf.newaxis]) * width + columns
         padded = tf.gather(tf.reshape(inputs, [-1, channels]), tf.reshape(pixel, [-1]))
         added = 2 * self.padding
         return tf.reshape(padded, [batch, height + added, width + added, channels])
-
-    def _sources(self, side: int | tf.Tensor) -> tf.Tensor:
-        """Returns which pixel of a side each of the padded one comes from."""
-        place = tf.abs(tf.range(-self.padding, side + self.padding))
-        return tf.minimum(place, 2 * side - 2 - place)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, height, width, channels = input_shape
@@ -68,6 +66,24 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"padding": self.padding}
+
+
+def reflected(places: tf.Tensor, side: int | tf.Tensor) -> tf.Tensor:
+    """Returns which pixel of a side is seen at a place, if there are mirrors at its ends.
+
+    The pixel at the end is not repeated. A place may be farther away than the side is long, and a
+    side may have a single pixel.
+
+    Args:
+        places: Numbers of pixels, int32; those of the side itself begin with 0.
+        side: Pixels of the side.
+
+    Returns:
+        Numbers in [0, side), int32, of the same shape.
+    """
+    period = tf.maximum(2 * side - 2, 1)
+    places = tf.abs(places) % period
+    return tf.minimum(places, period - places)
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")

@@ -61,10 +61,10 @@ def _as_one_operation(pictures: tf.Tensor) -> tf.Tensor:
     """Normalizes float32 `(batch, height, width, channels)`, in the form that TensorFlow looks for.
 
     Part of that are a scale and an offset. One and zero would have been simplified away by then;
-    what stands in for them, the next number after 1 and a tiny one, is below rounding.
+    what stands in for them, the number next to 1 and a tiny one, is below rounding.
     """
     mean, variance = tf.nn.moments(pictures, [1, 2], keepdims=True)
-    scale = tf.constant(np.nextafter(np.float32(1.0), np.float32(2.0)), shape=[pictures.shape[-1]])
+    scale = tf.constant(np.nextafter(np.float32(1.0), np.float32(0.0)), shape=[pictures.shape[-1]])
     offset = tf.constant(1e-30, shape=[pictures.shape[-1]])
     return tf.nn.batch_normalization(pictures, mean, variance, offset, scale, INSTANCE_NORM_EPSILON)
 

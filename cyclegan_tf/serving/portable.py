@@ -138,16 +138,4 @@ class _CutAfterwards(DoublingConv2D):
     """Computes the full transposed convolution and cuts its border by slicing."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        batch, height, width, _ = tf.unstack(tf.shape(inputs))
-        more = self.kernel_size[0] - 2
-        full = tf.nn.conv2d_transpose(
-            inputs,
-            tf.convert_to_tensor(self.kernel),
-            tf.stack([batch, 2 * height + more, 2 * width + more, self.filters]),
-            2,
-            padding="VALID",
-        )
-        outputs = full[:, 1 : 2 * height + 1, 1 : 2 * width + 1]
-        return (
-            tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias)) if self.use_bias else outputs
-        )
+        return self._doubled(inputs, cut_afterwards=True)

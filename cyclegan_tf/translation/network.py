@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from cyclegan_tf.images import to_float, to_uint8, to_uint16
-from cyclegan_tf.models.layers import size_multiple
+from cyclegan_tf.models.layers import reflected, size_multiple
 
 # In the middle of a ResNet, a side of 8 is one of 2, the least that can be mirrored by a pixel.
 _SMALLEST = 8
@@ -105,6 +105,5 @@ def mirrored(side: tf.Tensor, multiple: int) -> tf.Tensor:
     Returns:
         Numbers of rows, int32.
     """
-    period = tf.maximum(2 * side - 2, 1)
-    place = tf.range(tf.maximum(side + (-side) % multiple, max(multiple, _SMALLEST))) % period
-    return tf.minimum(place, period - place)
+    padded = tf.maximum(side + (-side) % multiple, max(multiple, _SMALLEST))
+    return reflected(tf.range(padded), side)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from arrays import operations
 
 from cyclegan_tf.models import convolution, hardware
 from cyclegan_tf.models.convolution import Conv2D, DoublingConv2D, convolve, kernel_gradient
@@ -83,11 +84,6 @@ def test_sizes_known_only_at_run_time_change_nothing(batch, channels):
     expected = tape.gradient(loss, [images, kernel])
     for mine, theirs in zip(gradients(images, kernel), expected, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-11 * np.abs(theirs).max())
-
-
-def operations(function, *arguments):
-    graph = tf.function(function).get_concrete_function(*arguments).graph
-    return [operation.type for operation in graph.get_operations()]
 
 
 @pytest.mark.parametrize("width", [31, 32])
