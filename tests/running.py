@@ -24,6 +24,15 @@ from cyclegan_tf import cli
 # Linux has no process of a number above 2**22.
 NO_PROCESS = 2**22 + 1
 
+# Python for a process that SIGINT ends, also where tests run with it ignored, which is inherited.
+# To have it reset by `preexec_fn` would fork the tests' process, and abort where gRPC has threads.
+INTERRUPTIBLE = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",
+)
+
 # The smallest networks and pictures that do all that larger ones do, with every step logged.
 SMALLEST = {
     "generator": "resnet_1",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running import INTERRUPTIBLE
 
 from cyclegan_tf import demo, train
 from cyclegan_tf.errors import UserError
@@ -46,10 +47,9 @@ def test_a_run_brings_what_its_page_shows(trained: Path) -> None:
 def test_the_command_serves_until_it_is_stopped(trained: Path) -> None:
     pytest.importorskip("gradio", reason="needs the extra demo")
     process = subprocess.Popen(
-        [sys.executable, "-m", "cyclegan_tf.demo", f"--workdir={trained}"],
+        [*INTERRUPTIBLE, "-m", "cyclegan_tf.demo", f"--workdir={trained}"],
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     (address,) = re.findall(r"http://127.0.0.1:\d+/", process.stdout.readline())
     with urllib.request.urlopen(address, timeout=60) as answer:

@@ -2,12 +2,12 @@
 
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from running import INTERRUPTIBLE
 
 from cyclegan_tf import stylize
 from cyclegan_tf.errors import UserError
@@ -74,14 +74,8 @@ def test_mistakes_are_named(
 def test_what_is_painted_is_kept_when_it_is_stopped(pictures: list[str], tmp_path: Path) -> None:
     output = tmp_path / "x.png"
     flags = [f"--content={tmp_path}/content.png", f"--output={output}", "--iterations=100000"]
-    command = [sys.executable, "-m", "cyclegan_tf.stylize", *pictures, *flags, "--save_every=1"]
-    # SIGINT may be ignored where the tests run; a child would inherit that.
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    command = [*INTERRUPTIBLE, "-m", "cyclegan_tf.stylize", *pictures, *flags, "--save_every=1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (tmp_path / "x_000002.png").exists() and time.monotonic() < deadline:
         time.sleep(0.2)
