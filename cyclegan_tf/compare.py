@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cyclegan_tf import cli
+from cyclegan_tf.run_options import STEP
 from cyclegan_tf.style_options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
 
 # Enough for pictures that start from the content; jcjohnson's 1000 are for noise.
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
         "whole domain: pictures, figures and costs, as a page, a sheet and JSON."
     )
     line.add("workdir", str, "", "Folder of the run.")
+    line.add("step", int, None, STEP)
     line.add("output", str, "", "Folder for what is written (default: WORKDIR/comparison).")
     line.add("direction", str, "a2b", "What is translated.", choices=("a2b", "b2a"))
     line.add("pictures", int, 8, "Test pictures to compare.", minimum=1)
@@ -46,18 +48,21 @@ def main(arguments: Sequence[str]) -> int:
     from cyclegan_tf.images import read_image
     from cyclegan_tf.neural_style.weights import load_backbone
     from cyclegan_tf.training.comparison import compare_with_neural_style
+    from cyclegan_tf.training.workdir import Workdir
 
     found = compare_with_neural_style(
         workdir,
         load_backbone(**asdict(network), seed=options.seed),
         options,
+        step=line["step"],
         direction=line["direction"],
         pictures=line["pictures"],
         style=read_image(line["style"]) if line["style"] else None,
         domain_pictures=line["domain_pictures"],
         init=line["init"],
     )
-    folder = Path(line["output"]) if line["output"] else workdir / "comparison"
+    own = Workdir(workdir).elsewhere(step=line["step"]).root / "comparison"
+    folder = Path(line["output"]) if line["output"] else own
     page = write_comparison(folder, found)
     figures, sheet = page.with_suffix(".json"), page.with_suffix(".png")
     print(f"page:    {page}\nsheet:   {sheet}\nfigures: {figures}\n\n{found.summary()}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.run_options import STEP
 from cyclegan_tf.training.workdir import Workdir
 
 
@@ -35,17 +36,20 @@ def main(arguments: Sequence[str]) -> int:
         "generator. The run is made in --workdir.",
     )
     line.add("to_pytorch", str, "", "Folder for such files, of the run in --workdir.")
+    line.add("step", int, None, STEP + " For --to_pytorch.")
     line.parse(arguments)
     workdir = line.required("workdir")
     source, target = line["from_pytorch"], line["to_pytorch"]
     if bool(source) == bool(target):
         raise UserError("give one of --from_pytorch and --to_pytorch")
+    if source and line["step"] is not None:
+        raise UserError("--step chooses a checkpoint for --to_pytorch")
 
     cli.import_tensorflow()
     if source:
         _read(source, workdir)
     else:
-        _write(workdir, target)
+        _write(workdir, target, line["step"])
     return 0
 
 
@@ -61,10 +65,10 @@ def _read(source: str, workdir: str) -> None:
         print(f"recognized: {found}\nrun: {workdir}")
 
 
-def _write(workdir: str, target: str) -> None:
+def _write(workdir: str, target: str, step: int | None) -> None:
     from cyclegan_tf.training.conversion import to_pytorch
 
-    written = to_pytorch(workdir, target)
+    written = to_pytorch(workdir, target, step)
     for name, file in written.files.items():
         averaged = ", the average that --ema keeps" if name.startswith("average") else ""
         print(f"{file}: {name}{averaged}")

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
+from cyclegan_tf.run_options import STEP
 from cyclegan_tf.style_options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
 
 # Somebody waits for it.
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     line = cli.CommandLine("Serves a page on which a trained run can be tried.")
     line.add("workdir", str, "", "Folder of the run.")
+    line.add("step", int, None, STEP)
     line.add("host", str, "127.0.0.1", "Address to listen on; others reach 0.0.0.0.")
     line.add("port", int, None, "Port (default: the first free one from 7860 on).")
     line.add("max_megabytes", int, 16, "Largest file that can be uploaded.", minimum=1)
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         raise UserError(f"the page needs Gradio ({error}): pip install '.[demo]'") from None
     from cyclegan_tf.training.demonstration import load
 
-    shown = load(workdir, options, asdict(network), line["examples"])
+    shown = load(workdir, options, asdict(network), line["examples"], line["step"])
     page = demo_page.build(
         shown.title,
         shown.translate,

@@ -3,13 +3,12 @@
 python -m cyclegan_tf.evaluate --workdir=runs/quickstart
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import EVAL_MODE
+from cyclegan_tf.run_options import EVAL_MODE, STEP
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,6 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     line.add("workdir", str, "", "Folder of the run.")
     line.add("data", str, "", "Other data to test on, as for training.")
+    line.add("step", int, None, STEP)
     line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)
     workdir = line.required("workdir")
@@ -36,17 +36,16 @@ def main(arguments: Sequence[str]) -> int:
     from cyclegan_tf.training import experiment, restoring, run_report
     from cyclegan_tf.training.workdir import Workdir
 
-    config, generators = restoring.load_generators(workdir, line["eval_mode"])
+    config, generators = restoring.load_generators(workdir, line["eval_mode"], line["step"])
     config = config.replace({**line.given(), "data_a": "", "data_b": ""} if line["data"] else {})
     data = experiment.Data.load(config, "test")
     if data is None:
         raise UserError("the data has no test split; give --data=DIR with testA and testB")
-    files = Workdir(Path(workdir))
-    if line["data"]:
-        # Figures on other data do not replace the run's own.
-        files = Workdir(files.root / "evaluation" / re.sub(r"\W+", "_", line["data"]).strip("_"))
+    own = Workdir(Path(workdir))
+    # Of other data or another step, figures do not replace the run's own.
+    files = own.elsewhere(line["data"], line["step"])
     evaluation = experiment.evaluate_generators(config, data, generators, files)
-    if not line["data"]:
+    if files == own:
         run_report.report_if_possible(workdir)  # Or it would show the figures of before.
     print(f"figures: {files.evaluation}\ngallery: {files.gallery}\n\n{table(evaluation.figures)}")
     return 0

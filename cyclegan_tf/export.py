@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import EVAL_MODE
+from cyclegan_tf.run_options import EVAL_MODE, STEP
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     line.add("max_pixels", int, None, "Larger pictures are refused, by default than 2048x2048.")
     line.add("samples", str, "", "A folder of pictures to compare on, besides drawn ones.")
     line.add("format", str, "saved_model", "Comma list: what else is written, tflite or onnx.")
+    line.add("step", int, None, STEP)
     line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)
     workdir, output = line.required("workdir"), line.required("output")
@@ -42,11 +43,11 @@ def main(arguments: Sequence[str]) -> int:
 
     if unknown := set(formats) - set(FORMATS):
         raise UserError(f"--format={unknown.pop()}: expected of saved_model, {', '.join(FORMATS)}")
-    config, generators = load_generators(workdir, line["eval_mode"])
+    config, generators = load_generators(workdir, line["eval_mode"], line["step"])
     published = export(
         generators,
         output,
-        origin(config, workdir),
+        origin(config, workdir, line["step"]),
         line["version"],
         MAX_PIXELS if line["max_pixels"] is None else line["max_pixels"],
         line["samples"] or None,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import EVAL_MODE
+from cyclegan_tf.run_options import EVAL_MODE, STEP
 from cyclegan_tf.translation_options import TranslationOptions
 
 
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
     line.add("side_by_side", str, "", "Folder for sheets of input and translation, if wanted.")
     line.add("overwrite", bool, False, "Begin anew, and remove what was translated before.")
+    line.add("step", int, None, STEP)
     line.add("eval_mode", bool, None, EVAL_MODE)
     line.add_options(TranslationOptions(), "Translation options")
     line.parse(arguments)
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     from cyclegan_tf.training.restoring import restore_generators
     from cyclegan_tf.translation.files import translate_files
 
-    run = restore_generators(workdir, line["eval_mode"])
+    run = restore_generators(workdir, line["eval_mode"], line["step"])
     if direction not in run.generators:
         raise UserError(
             f"--direction={direction}: the run in {workdir} translates "

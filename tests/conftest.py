@@ -3,12 +3,14 @@
 import os
 import shutil
 import subprocess
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -22,6 +24,19 @@ tf.config.set_logical_device_configuration(
 
 # Optimizing a graph takes longer than the few steps a test runs on it.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+# Every test and fixture has random numbers of its own, the same whatever ran before.
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> None:
+    keras.utils.set_random_seed(zlib.crc32(fixturedef.argname.encode()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    keras.utils.set_random_seed(zlib.crc32(item.nodeid.encode()))
 
 
 @pytest.fixture(params=[1, 2], ids=["one replica", "two replicas"])

@@ -96,12 +96,10 @@ class Checkpoints:
         steps = self.steps()
         for step in reversed(steps):
             try:
-                status = self._checkpoint.read(str(self._folder / f"step-{step:08d}"))
-                # Reading what a run did not have would start it with fresh values, silently.
-                status.assert_existing_objects_matched().expect_partial()
+                self._read(step)
                 return step
-            except Exception as error:  # TensorFlow's reader raises almost every type.
-                _log.warning("checkpoint of step %d cannot be read: %s", step, reason(error))
+            except UserError as error:
+                _log.warning("%s", error)
         if steps:
             raise UserError(
                 f"none of the {len(steps)} checkpoints in {self._folder} can be read; restore "
@@ -109,9 +107,32 @@ class Checkpoints:
             )
         return None
 
-    def restore(self) -> int:
-        """As `restore_latest`, but a missing checkpoint is an error."""
-        step = self.restore_latest()
+    def restore(self, step: int | None = None) -> int:
+        """Restores the checkpoint of a step, by default the newest that is whole.
+
+        Returns:
+            The step.
+
+        Raises:
+            UserError: If there is no such checkpoint, or it cannot be read.
+        """
         if step is None:
-            raise UserError(f"there is no checkpoint in {self._folder}; train first")
+            step = self.restore_latest()
+            if step is None:
+                raise UserError(f"there is no checkpoint in {self._folder}; train first")
+        elif step in (steps := self.steps()):
+            self._read(step)
+        else:
+            kept = ", ".join(map(str, steps)) or "none"
+            raise UserError(
+                f"there is no checkpoint of step {step} in {self._folder}; kept are: {kept}"
+            )
         return step
+
+    def _read(self, step: int) -> None:
+        try:
+            status = self._checkpoint.read(str(self._folder / f"step-{step:08d}"))
+            # Reading what a run did not have would start it with fresh values, silently.
+            status.assert_existing_objects_matched().expect_partial()
+        except Exception as error:  # TensorFlow's reader raises almost every type.
+            raise UserError(f"checkpoint of step {step} cannot be read: {reason(error)}") from error

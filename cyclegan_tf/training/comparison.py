@@ -24,7 +24,7 @@ from cyclegan_tf.training import assembly
 from cyclegan_tf.training.assembly import Data
 from cyclegan_tf.training.distribution import device_name
 from cyclegan_tf.training.records import read_clock
-from cyclegan_tf.training.restoring import load_generators
+from cyclegan_tf.training.restoring import restore_generators
 from cyclegan_tf.training.workdir import Workdir
 from cyclegan_tf.translation.network import translator
 
@@ -36,6 +36,7 @@ def compare_with_neural_style(
     backbone: Backbone,
     options: StyleOptions,
     *,
+    step: int | None = None,
     direction: str = "a2b",
     pictures: int = 8,
     style: np.ndarray | None = None,
@@ -51,6 +52,7 @@ def compare_with_neural_style(
         workdir: Of a trained run.
         backbone: For painting and for measuring.
         options: Of neural style.
+        step: Of the checkpoint to take; None for the newest that is whole.
         direction: `a2b` or `b2a`.
         pictures: How many test pictures to compare.
         style: The one picture of the other domain, uint8 `(height, width, 3)`; by default the
@@ -62,8 +64,9 @@ def compare_with_neural_style(
         UserError: If there is no such run, direction or test split, or its pictures are no
             pictures to paint.
     """
-    config, generators = load_generators(workdir)
-    translate = _translation(config, generators, direction)
+    run = restore_generators(workdir, step=step)
+    config = run.config
+    translate = _translation(config, run.generators, direction)
     test, train = (Data.load(config, split) for split in ("test", "train"))
     if test is None or train is None:
         raise UserError("the data has no test split, and training pictures would be no test")
@@ -92,7 +95,9 @@ def compare_with_neural_style(
         list(options.style_weights),
         truths[: len(shown)] if test.aligned else None,
     )
-    clock = read_clock(Workdir(Path(workdir)).clock) or {"seconds": None, "device": None}
+    clock = read_clock(Workdir(Path(workdir)).clock)
+    if clock is None or clock["step"] != run.step:
+        clock = {"seconds": None, "device": None}
     costs = Costs(
         training=clock["seconds"],
         training_device=clock["device"],
@@ -103,6 +108,7 @@ def compare_with_neural_style(
     )
     setting = {
         "workdir": str(workdir),
+        "step": run.step,
         "data": config.data.data or f"{config.data.data_a} and {config.data.data_b}",
         "direction": direction,
         "domain_pictures": len(domain),

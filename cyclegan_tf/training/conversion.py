@@ -95,16 +95,17 @@ def from_pytorch(source: str | Path, workdir: str | Path) -> dict[str, Path]:
     return {name: network.file for name, network in networks.items()}
 
 
-def to_pytorch(workdir: str | Path, folder: str | Path) -> Written:
-    """Writes the latest networks of a run as the authors' code reads them.
+def to_pytorch(workdir: str | Path, folder: str | Path, step: int | None = None) -> Written:
+    """Writes the networks of a run as the authors' code reads them.
 
     Args:
         workdir: Of a run that has a checkpoint.
         folder: Gets `latest_net_G_A.pth` and so on.
+        step: Of the checkpoint to take; None for the newest that is whole.
 
     Raises:
-        UserError: If the authors' code has no such networks, there is no checkpoint, or a file
-            is there already.
+        UserError: If the authors' code has no such networks, there is no such checkpoint, or
+            a file is there already.
     """
     files = Workdir(Path(workdir))
     config = files.run_config()
@@ -114,7 +115,8 @@ def to_pytorch(workdir: str | Path, folder: str | Path) -> Written:
     averaged = config.optimizer.ema and converted is None
     groups = {name: name.replace("generator", "average") if averaged else name for name in names}
     state = _networks(config)
-    step = Checkpoints(files.checkpoints, {g: state[g] for g in groups.values()}).restore()
+    wanted = {group: state[group] for group in groups.values()}
+    step = Checkpoints(files.checkpoints, wanted).restore(step)
     architectures = {name: _architecture(config, name) for name in names}
     targets = {
         name: f"latest_net_{official}.pth"

@@ -45,7 +45,11 @@ class Demonstration:
 
 
 def load(
-    workdir: str | Path, options: StyleOptions, network: Mapping[str, Any], examples: int
+    workdir: str | Path,
+    options: StyleOptions,
+    network: Mapping[str, Any],
+    examples: int,
+    step: int | None = None,
 ) -> Demonstration:
     """Loads a run to be shown.
 
@@ -54,11 +58,12 @@ def load(
         options: Of neural style.
         network: What `load_backbone` takes. Its weights are loaded when they are first asked for.
         examples: How many test pictures of each domain.
+        step: Of the checkpoint to take; None for the newest that is whole.
 
     Raises:
         UserError: If there is no such run, or it is about label maps.
     """
-    config, generators = load_generators(workdir)
+    config, generators = load_generators(workdir, step=step)
     if assembly.segments(config):
         raise UserError("the page shows pictures; this run makes label maps")
     shown = _examples(config, examples) if examples else {}

@@ -50,10 +50,16 @@ def describe(experiment: Experiment) -> str:
     )
 
 
-def origin(config: Config, workdir: str | Path) -> Origin:
-    """Says where the generators of a run come from, for those who get them without the run."""
+def origin(config: Config, workdir: str | Path, step: int | None = None) -> Origin:
+    """Says where the generators of a run come from, for those who get them without the run.
+
+    Args:
+        config: Of the run.
+        workdir: Its folder.
+        step: Of the checkpoint they are from, if it was chosen: figures are of that step then.
+    """
     data, model, optimizer = config.data, config.model, config.optimizer
-    files = Workdir(Path(workdir))
+    files = Workdir(Path(workdir)).elsewhere(step=step)
     # Of folders only the name: where they lie concerns nobody else.
     names = [Path(name).name for name in (data.data_a, data.data_b) if name]
     built_in = data.data if not Path(data.data).is_absolute() else Path(data.data).name
@@ -66,7 +72,8 @@ def origin(config: Config, workdir: str | Path) -> Origin:
         "generator": f"{model.generator}, {model.filters} filters, {model.norm} norm, "
         f"{model.upsampling} upsampling",
         "training": f"{optimizer.epochs} + {optimizer.decay_epochs} epochs at a learning rate of "
-        f"{optimizer.learning_rate:g}, batches of {data.batch_size}, seed {optimizer.seed}",
+        f"{optimizer.learning_rate:g}, batches of {data.batch_size}, seed {optimizer.seed}"
+        + ("" if step is None else f"; the checkpoint of step {step}"),
     }
     figures = read_json(files.evaluation)
     return Origin(facts, (height, width), table(figures) if figures else "")

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def load_generators(
-    workdir: str | Path, eval_mode: bool | None = None
+    workdir: str | Path, eval_mode: bool | None = None, step: int | None = None
 ) -> tuple[Config, dict[str, keras.Model]]:
     """Rebuilds the generators of a run and restores their latest weights.
 
@@ -25,6 +25,7 @@ def load_generators(
         workdir: Of a run that has written a checkpoint.
         eval_mode: Whether dropout is off and batch norm takes its running averages; None leaves
             it to the run's configuration.
+        step: Of the checkpoint to take; None for the newest that is whole.
 
     Returns:
         The run's configuration, and the generators by direction, `a2b` and for CycleGAN `b2a` (the
@@ -32,9 +33,9 @@ def load_generators(
         [-1, 1] both ways.
 
     Raises:
-        UserError: If there is no run, no checkpoint, or no readable one.
+        UserError: If there is no run, no such checkpoint, or no readable one.
     """
-    restored = restore_generators(workdir, eval_mode)
+    restored = restore_generators(workdir, eval_mode, step)
     return restored.config, restored.generators
 
 
@@ -47,7 +48,9 @@ class Restored:
     step: int
 
 
-def restore_generators(workdir: str | Path, eval_mode: bool | None = None) -> Restored:
+def restore_generators(
+    workdir: str | Path, eval_mode: bool | None = None, step: int | None = None
+) -> Restored:
     """As `load_generators`, with the step of the checkpoint that the weights are from."""
     files = Workdir(Path(workdir))
     config = files.run_config()
@@ -66,7 +69,7 @@ def restore_generators(workdir: str | Path, eval_mode: bool | None = None) -> Re
         f"{kind}_{direction.replace('2', '')}": compat.network_state(network)
         for direction, network in generators.items()
     }
-    step = Checkpoints(files.checkpoints, state).restore()
+    step = Checkpoints(files.checkpoints, state).restore(step)
     _log.info("restored step %d of %s", step, workdir)
     if assembly.segments(config):
         generators = {direction: label_maps(network) for direction, network in generators.items()}

@@ -1,6 +1,7 @@
 """The folder of a run: what lies where, and who may write there."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,12 @@ class Workdir:
     @property
     def report(self) -> Path:
         return self.root / "report.html"
+
+    def elsewhere(self, data: str = "", step: int | None = None) -> "Workdir":
+        """Returns where the figures of other data or another step lie, if one is given."""
+        names = [re.sub(r"\W+", "_", data).strip("_")] if data else []
+        names += [] if step is None else [f"step-{step:08d}"]
+        return Workdir(self.root / "evaluation" / "_".join(names)) if names else self
 
     def stored_config(self) -> Config | None:
         """Returns the configuration of the run that lies here, if any.

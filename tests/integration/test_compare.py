@@ -1,6 +1,7 @@
 """The comparison of a trained run with neural style, with random filters."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,21 @@ def test_a_run_is_compared(trained: Path, capsys: pytest.CaptureFixture[str]) ->
     out = capsys.readouterr().out
     assert f"page:    {trained}/comparison/comparison.html" in out
     assert "Training has paid off from" in out
+
+
+def test_of_a_step_without_a_clock_the_cost_is_unknown(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workdir = shutil.copytree(trained, tmp_path / "run")
+    clock = workdir / "clock.json"
+    clock.write_text(clock.read_text().replace('"step": 2', '"step": 3'))
+    flags = [f"--workdir={workdir}", "--step=2", "--pictures=1", "--domain_pictures=1", *FAST]
+    assert compare.main(["compare", *flags]) == 0
+    folder = workdir / "evaluation/step-00000002/comparison"
+    found = json.loads((folder / "comparison.json").read_text())
+    assert found["setting"]["step"] == 2
+    assert found["costs"]["training"] is None
+    assert "was not recorded" in capsys.readouterr().out
 
 
 def test_direction_style_and_output_are_chosen(trained: Path, tmp_path: Path) -> None:

@@ -67,6 +67,11 @@ def test_one_way_has_to_be_given(flags: tuple[str, ...]) -> None:
         convert.main(["convert", "--workdir=w", *flags])
 
 
+def test_a_step_is_of_a_run() -> None:
+    with pytest.raises(UserError, match="--step chooses a checkpoint for --to_pytorch"):
+        convert.main(["convert", "--workdir=w", "--from_pytorch=x", "--step=3"])
+
+
 class Payload:
     def __init__(self, command: str) -> None:
         self.command = command

@@ -70,6 +70,12 @@ def test_mistakes_are_one_line_and_a_status(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+def test_a_step_that_was_not_kept_is_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no checkpoint of step 7 in .*; kept are: 1"):
+        export.main(["export", f"--workdir={run}", f"--output={tmp_path / 'x'}", "--step=7"])
+    assert not (tmp_path / "x").exists()
+
+
 def test_other_formats_are_refused(run: Path, tmp_path: Path) -> None:
     flags = [f"--workdir={run}", f"--output={tmp_path / 'x'}", "--format=tflite,coreml"]
     with pytest.raises(UserError, match="--format=coreml: expected of saved_model, tflite, onnx"):

@@ -49,6 +49,17 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 6
 
 
+def test_a_step_can_be_chosen(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 2, 3)
+    variables = state()
+    checkpoints = Checkpoints(tmp_path, variables)
+    assert checkpoints.restore(2) == 2
+    assert float(variables["net"]["layer/kernel"][3, 5]) == 2.0
+    with pytest.raises(UserError, match="no checkpoint of step 4 in .*; kept are: 1, 2, 3"):
+        checkpoints.restore(4)
+    assert checkpoints.restore() == 3
+
+
 def damage_flip(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -82,6 +93,13 @@ def test_damaged_index_falls_back_too(tmp_path: Path, damage: object) -> None:
     saved(tmp_path, 1, 2)
     damage(tmp_path / "step-00000002.index")  # type: ignore[operator]
     assert restored(tmp_path) == (1, 1.0)
+
+
+def test_no_other_takes_the_place_of_a_chosen_one(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 2)
+    damage_empty(tmp_path / "step-00000002.data-00000-of-00001")
+    with pytest.raises(UserError, match="checkpoint of step 2 cannot be read"):
+        Checkpoints(tmp_path, state()).restore(2)
 
 
 def test_interrupted_save_is_no_checkpoint(tmp_path: Path) -> None:

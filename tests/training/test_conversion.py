@@ -355,12 +355,17 @@ def test_averages_are_written_where_a_run_has_them(tmp_path: Path, picture_folde
     state["average_ab"]["stem_conv/bias"].assign_add(tf.ones(3))
     run.workdir.store_config(run.config)
     Checkpoints(run.workdir.checkpoints, state).save(2)
+    state["average_ab"]["stem_conv/bias"].assign_add(tf.ones(3))
+    Checkpoints(run.workdir.checkpoints, state).save(3)
     written = to_pytorch(tmp_path / "run", tmp_path / "back").files
     names = {"average_ab", "average_ba", "discriminator_a", "discriminator_b"}
     assert set(written) == names
     bias = torch.load(tmp_path / "back/latest_net_G_A.pth")["model.1.bias"].numpy()
     assert np.array_equal(bias, state["average_ab"]["stem_conv/bias"].numpy())
     assert not np.array_equal(bias, state["generator_ab"]["stem_conv/bias"].numpy())
+    to_pytorch(tmp_path / "run", tmp_path / "before", step=2)
+    before = torch.load(tmp_path / "before/latest_net_G_A.pth")["model.1.bias"].numpy()
+    assert np.array_equal(before, bias - 1.0)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What is said of a run to those who have not got it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,18 @@ def test_figures_that_are_missing_or_damaged_are_left_out(
     if content is not None:
         (tmp_path / "evaluation.json").write_bytes(content)
     assert origin(Config(), tmp_path).evaluation == ""
+
+
+def test_figures_are_of_the_step_that_was_chosen(tmp_path: Path) -> None:
+    for folder, error in ((tmp_path, 11.0), (tmp_path / "evaluation/step-00000007", 22.0)):
+        folder.mkdir(parents=True, exist_ok=True)
+        figures = {"pictures": 3, "translation": {"changed_mae": error}}
+        (folder / "evaluation.json").write_text(json.dumps({"a2b": figures}))
+    newest, chosen, unknown = (origin(Config(), tmp_path, step) for step in (None, 7, 8))
+    assert "11" in newest.evaluation and "22" in chosen.evaluation
+    assert unknown.evaluation == ""
+    assert "step" not in newest.facts["training"]
+    assert chosen.facts["training"].endswith("the checkpoint of step 7")
 
 
 def test_folders_are_told_by_name_alone(tmp_path: Path) -> None:
