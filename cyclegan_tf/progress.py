@@ -1,8 +1,12 @@
 """Progress bars: tqdm's, that say nothing where they are not wanted."""
 
+import sys
 from typing import Any
 
 from tqdm import tqdm
+
+# Seconds between its states in a file, which keeps them all.
+_IN_FILES = 10.0
 
 
 def progress_bar(iterable: Any = None, *, shown: bool = True, **options: Any) -> Any:
@@ -15,4 +19,9 @@ def progress_bar(iterable: Any = None, *, shown: bool = True, **options: Any) ->
         **options: Of `tqdm`.
     """
     # An argument would overrule the environment, even one that says nothing else.
-    return tqdm(iterable, **options, **({} if shown else {"disable": True}))
+    if not shown:
+        options["disable"] = True
+    # Notebooks put something else in its place.
+    if sys.stderr is sys.__stderr__ and not sys.stderr.isatty():
+        options["mininterval"] = _IN_FILES
+    return tqdm(iterable, **options)
