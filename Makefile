@@ -35,13 +35,15 @@ test-notebooks: .venv/dev
 
 # Executes notebooks with their own values and stores them with what came out. PARAMETERS, such as
 # `-p steps 100`, are papermill's.
+NOT_STORED := metadata.papermill metadata.language_info cell.metadata.papermill \
+	cell.metadata.execution
 render-notebooks: .venv/dev
 	set -e; cd notebooks; for name in $(NOTEBOOKS); do \
 		../.venv/bin/papermill $(PARAMETERS) $$name.ipynb $$name.ipynb; \
 		../.venv/bin/jupyter nbconvert --log-level=WARN --to=notebook --inplace --coalesce-streams \
-			--ClearMetadataPreprocessor.enabled=True \
-			--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
-			--ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec $$name.ipynb; \
+			$$name.ipynb; \
+		../.venv/bin/nbstripout --keep-output --keep-count --keep-id --extra-keys="$(NOT_STORED)" \
+			$$name.ipynb; \
 	done
 
 # Sets the address of the repository that notebooks are opened and installed from.

@@ -66,6 +66,7 @@ setup(
             "ipykernel>=6.29,<8",
             "ipython>=7.23.1,<10",
             "nbconvert>=7.16,<8",
+            "nbstripout>=0.8,<1",
         ],
         "dev": [
             "pytest>=8,<10",
@@ -83,6 +84,7 @@ setup(
             "ipykernel>=6.29,<8",
             "ipython>=7.23.1,<10",
             "nbconvert>=7.16,<8",
+            "nbstripout>=0.8,<1",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",
         ],

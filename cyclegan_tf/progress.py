@@ -21,7 +21,8 @@ def progress_bar(iterable: Any = None, *, shown: bool = True, **options: Any) ->
     # An argument would overrule the environment, even one that says nothing else.
     if not shown:
         options["disable"] = True
-    # Notebooks put something else in its place.
-    if sys.stderr is sys.__stderr__ and not sys.stderr.isatty():
+    # Notebooks put something else in its place, which moves at once.
+    own = sys.__stderr__
+    if own is not None and sys.stderr is own and not own.isatty():
         options["mininterval"] = _IN_FILES
     return tqdm(iterable, **options)
