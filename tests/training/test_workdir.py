@@ -72,3 +72,11 @@ def test_a_damaged_configuration_is_named(tmp_path: Path, content: bytes) -> Non
     (tmp_path / "config.json").write_bytes(content)
     with pytest.raises(UserError, match="config.json cannot be read"):
         Workdir(tmp_path).stored_config()
+
+
+def test_figures_of_other_data_or_steps_lie_apart(tmp_path: Path) -> None:
+    own = Workdir(tmp_path)
+    places = [own.elsewhere(*given) for given in ((), ("a/b",), ("", 3), ("a/b", 3), ("c", 3))]
+    assert places[0] == own
+    assert len({place.evaluation for place in places}) == 5
+    assert all(place.root.parent == tmp_path / "evaluation" for place in places[1:])
