@@ -73,7 +73,7 @@ def build(
     def pick(direction: str, chosen: gr.SelectData) -> np.ndarray:
         return examples[direction][chosen.index]
 
-    def gallery_of(direction: str) -> Any:
+    def gallery_of(direction: str) -> gr.Gallery:
         pictures = [_shown(picture) for picture in examples.get(direction, ())]
         return gr.Gallery(pictures, visible=bool(pictures), selected_index=None)
 
@@ -81,36 +81,8 @@ def build(
         gr.Markdown(f"# {title}")
         picture = gr.State(None)
         with gr.Row():
-            with gr.Column(scale=1, min_width=240):
-                direction = gr.Radio(
-                    [(_ARROWS[d], d) for d in translate],
-                    value=next(iter(translate)),
-                    label="Direction",
-                    visible=len(translate) > 1,
-                )
-                file = gr.File(label="Your picture", elem_id="upload")
-                gr.Markdown("Or one of these:", visible=bool(examples))
-                gallery = gr.Gallery(
-                    [_shown(p) for p in examples.get(next(iter(translate)), ())],
-                    visible=bool(examples),
-                    elem_id="examples",
-                    columns=3,
-                    height="auto",
-                    show_label=False,
-                    allow_preview=False,
-                    format="png",
-                    buttons=[],
-                )
-            with gr.Column(scale=2):
-                slider = gr.ImageSlider(
-                    label="Before and after", format="png", interactive=False, elem_id="result"
-                )
-                note = gr.Markdown(elem_id="note")
-                with gr.Row():
-                    cycled = _image("Translated back", "cycled", visible=len(translate) > 1)
-                    with gr.Column(visible=bool(paint)):
-                        painted = _image("Neural style", "painted")
-                        ask = gr.Button("Paint it by neural style (takes a while)", elem_id="paint")
+            direction, file, gallery = _choices(list(translate), examples)
+            slider, cycled, painted, note, ask = _results(len(translate) > 1, bool(paint))
         results = [slider, cycled, painted, note]
         file.change(upload, [file, direction], picture).success(show, [picture, direction], results)
         gallery.select(pick, direction, picture).success(show, [picture, direction], results)
@@ -163,6 +135,48 @@ def serve(
         print(f"{address}  (Ctrl-C ends it)", flush=True)
         page.block_thread()
     return address
+
+
+def _choices(
+    directions: list[str], examples: Mapping[str, Sequence[np.ndarray]]
+) -> tuple[gr.Radio, gr.File, gr.Gallery]:
+    """Lays out what is asked: the direction, a file, or one of the examples."""
+    with gr.Column(scale=1, min_width=240):
+        direction = gr.Radio(
+            [(_ARROWS[name], name) for name in directions],
+            value=directions[0],
+            label="Direction",
+            visible=len(directions) > 1,
+        )
+        file = gr.File(label="Your picture", elem_id="upload")
+        gr.Markdown("Or one of these:", visible=bool(examples))
+        gallery = gr.Gallery(
+            [_shown(picture) for picture in examples.get(directions[0], ())],
+            visible=bool(examples),
+            elem_id="examples",
+            columns=3,
+            height="auto",
+            show_label=False,
+            allow_preview=False,
+            format="png",
+            buttons=[],
+        )
+    return direction, file, gallery
+
+
+def _results(cycles: bool, paints: bool) -> tuple[Any, ...]:
+    """Lays out what comes: before and after, back again, painted, a note; and a button to paint."""
+    with gr.Column(scale=2):
+        slider = gr.ImageSlider(
+            label="Before and after", format="png", interactive=False, elem_id="result"
+        )
+        note = gr.Markdown(elem_id="note")
+        with gr.Row():
+            cycled = _image("Translated back", "cycled", visible=cycles)
+            with gr.Column(visible=paints):
+                painted = _image("Neural style", "painted")
+                ask = gr.Button("Paint it by neural style (takes a while)", elem_id="paint")
+    return slider, cycled, painted, note, ask
 
 
 def _image(label: str, elem_id: str, visible: bool = True) -> gr.Image:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -95,12 +96,8 @@ def compare_with_neural_style(
         list(options.style_weights),
         truths[: len(shown)] if test.aligned else None,
     )
-    clock = read_clock(Workdir(Path(workdir)).clock)
-    if clock is None or clock["step"] != run.step:
-        clock = {"seconds": None, "device": None}
     costs = Costs(
-        training=clock["seconds"],
-        training_device=clock["device"],
+        **_cost_of_training(workdir, run.step),
         preparation=preparation,
         translating=found.figures[MODELS[config.model.model]]["seconds"],
         painting=found.figures[DOMAIN]["seconds"],
@@ -118,6 +115,14 @@ def compare_with_neural_style(
         **{name: value for name, value in asdict(options).items() if name not in NOT_FOR_COMPARING},
     }
     return Contest(found, costs, one, setting)
+
+
+def _cost_of_training(workdir: str | Path, step: int) -> dict[str, Any]:
+    """What training up to a step took, and on what, if that was recorded."""
+    clock = read_clock(Workdir(Path(workdir)).clock)
+    if clock is None or clock["step"] != step:
+        return {"training": None, "training_device": None}
+    return {"training": clock["seconds"], "training_device": clock["device"]}
 
 
 def _translation(config: Config, generators: dict[str, keras.Model], direction: str) -> Method:
