@@ -33,10 +33,12 @@ test-faults: .venv/dev
 test-notebooks: .venv/dev
 	.venv/bin/python -m pytest -n 2 -m notebook --durations=0 tests/notebooks
 
-# Executes notebooks with their own values and stores them with what came out. PARAMETERS, such as
-# `-p steps 100`, are papermill's.
+# What differs from one execution of a notebook to the next, and is not stored.
 NOT_STORED := metadata.papermill metadata.language_info cell.metadata.papermill \
 	cell.metadata.execution
+
+# Executes notebooks with their own values and stores them with what came out. PARAMETERS, such as
+# `-p steps 100`, are papermill's.
 render-notebooks: .venv/dev
 	set -e; cd notebooks; for name in $(NOTEBOOKS); do \
 		../.venv/bin/papermill $(PARAMETERS) $$name.ipynb $$name.ipynb; \

@@ -30,7 +30,13 @@ def main(arguments: Sequence[str]) -> int:
     )
     line.add("workdir", str, "", "Folder of the run.")
     line.add("step", int, None, STEP)
-    line.add("output", str, "", "Folder for what is written (default: WORKDIR/comparison).")
+    line.add(
+        "output",
+        str,
+        "",
+        "Folder for what is written (default: comparison in WORKDIR, with --step in "
+        "WORKDIR/evaluation/step-N).",
+    )
     line.add("direction", str, "a2b", "What is translated.", choices=("a2b", "b2a"))
     line.add("pictures", int, 8, "Test pictures to compare.", minimum=1)
     line.add("style", str, "", "One picture of the other domain (default: its first for training).")
@@ -61,8 +67,8 @@ def main(arguments: Sequence[str]) -> int:
         domain_pictures=line["domain_pictures"],
         init=line["init"],
     )
-    own = Workdir(workdir).elsewhere(step=line["step"]).root / "comparison"
-    folder = Path(line["output"]) if line["output"] else own
+    default = Workdir(workdir).elsewhere(step=line["step"]).root / "comparison"
+    folder = Path(line["output"]) if line["output"] else default
     page = write_comparison(folder, found)
     figures, sheet = page.with_suffix(".json"), page.with_suffix(".png")
     print(f"page:    {page}\nsheet:   {sheet}\nfigures: {figures}\n\n{found.summary()}")

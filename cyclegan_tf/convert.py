@@ -27,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         "or writes a run's networks as such checkpoints. Needs the extra `torch`."
     )
     line.add("workdir", str, "", "Folder of the run.")
+    line.add("step", int, None, STEP + " For --to_pytorch.")
     line.add(
         "from_pytorch",
         str,
@@ -36,7 +37,6 @@ def main(arguments: Sequence[str]) -> int:
         "generator. The run is made in --workdir.",
     )
     line.add("to_pytorch", str, "", "Folder for such files, of the run in --workdir.")
-    line.add("step", int, None, STEP + " For --to_pytorch.")
     line.parse(arguments)
     workdir = line.required("workdir")
     source, target = line["from_pytorch"], line["to_pytorch"]

@@ -25,8 +25,8 @@ def main(arguments: Sequence[str]) -> int:
         "aligned, the errors against the truth beside those of leaving the input as it is."
     )
     line.add("workdir", str, "", "Folder of the run.")
-    line.add("data", str, "", "Other data to test on, as for training.")
     line.add("step", int, None, STEP)
+    line.add("data", str, "", "Other data to test on, as for training.")
     line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)
     workdir = line.required("workdir")

@@ -24,12 +24,12 @@ def main(arguments: Sequence[str]) -> int:
         "the run; docs/serving.md says how it is served."
     )
     line.add("workdir", str, "", "Folder of the run.")
+    line.add("step", int, None, STEP)
     line.add("output", str, "", "The model's folder; its name is the model's name in the server.")
     line.add("version", int, None, "Number of the version; by default the next one.")
     line.add("max_pixels", int, None, "Larger pictures are refused, by default than 2048x2048.")
     line.add("samples", str, "", "A folder of pictures to compare on, besides drawn ones.")
     line.add("format", str, "saved_model", "Comma list: what else is written, tflite or onnx.")
-    line.add("step", int, None, STEP)
     line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)
     workdir, output = line.required("workdir"), line.required("output")

@@ -1,16 +1,16 @@
 """Progress bars: tqdm's, that say nothing where they are not wanted."""
 
+import os
 import sys
 from typing import Any
 
 from tqdm import tqdm
 
-# Seconds between its states in a file, which keeps them all.
-_IN_FILES = 10.0
-
 
 def progress_bar(iterable: Any = None, *, shown: bool = True, **options: Any) -> Any:
     """Makes a bar with the time left.
+
+    In a file, which keeps every state, it moves every ten seconds.
 
     Args:
         iterable: What is walked through, if anything.
@@ -21,8 +21,8 @@ def progress_bar(iterable: Any = None, *, shown: bool = True, **options: Any) ->
     # An argument would overrule the environment, even one that says nothing else.
     if not shown:
         options["disable"] = True
-    # Notebooks put something else in its place, which moves at once.
-    own = sys.__stderr__
-    if own is not None and sys.stderr is own and not own.isatty():
-        options["mininterval"] = _IN_FILES
+    own = sys.__stderr__  # Notebooks put something of theirs in its place, where bars do move.
+    in_file = own is not None and sys.stderr is own and not own.isatty()
+    if in_file and "TQDM_MININTERVAL" not in os.environ:
+        options.setdefault("mininterval", 10.0)
     return tqdm(iterable, **options)

@@ -25,12 +25,12 @@ def main(arguments: Sequence[str]) -> int:
     """
     line = cli.CommandLine("Translates a picture, a clip or a folder of them with a trained run.")
     line.add("workdir", str, "", "Folder of the run.")
+    line.add("step", int, None, STEP)
     line.add("direction", str, "a2b", "From which domain to which.", choices=("a2b", "b2a"))
     line.add("input", str, "", "A picture, an animated GIF, a video, or a folder of them.")
     line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
     line.add("side_by_side", str, "", "Folder for sheets of input and translation, if wanted.")
     line.add("overwrite", bool, False, "Begin anew, and remove what was translated before.")
-    line.add("step", int, None, STEP)
     line.add("eval_mode", bool, None, EVAL_MODE)
     line.add_options(TranslationOptions(), "Translation options")
     line.parse(arguments)

@@ -70,7 +70,7 @@ class Contest:
         """Says in words what training costs, and from when on that has paid off."""
         costs = self.costs
         if costs.training is None:
-            return ["What training up to this step cost was not recorded."]
+            return ["What training these networks cost is not known: it was not recorded."]
         sentences = [
             f"Training took {duration(costs.training)} ({costs.training_device}); then a picture "
             f"takes {duration(costs.translating)} ({costs.device}).",

@@ -52,7 +52,8 @@ def model_card(
         "What it was trained on": _rows(origin.facts),
         "Figures on test pictures": f"```\n{origin.evaluation}\n```"
         if origin.evaluation
-        else "None were stored: `python -m cyclegan_tf.evaluate` measures a run.",
+        else "None were stored: `python -m cyclegan_tf.evaluate` measures a run, and with `--step` "
+        "one of its checkpoints.",
         "What it takes and gives": _signatures(generators),
         "Limits": _limits(generators, max_pixels, origin),
         "A request": _request(name, generators),

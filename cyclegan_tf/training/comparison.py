@@ -97,7 +97,7 @@ def compare_with_neural_style(
         truths[: len(shown)] if test.aligned else None,
     )
     costs = Costs(
-        **_cost_of_training(workdir, run.step),
+        **_cost_of_training(workdir, step),
         preparation=preparation,
         translating=found.figures[MODELS[config.model.model]]["seconds"],
         painting=found.figures[DOMAIN]["seconds"],
@@ -117,10 +117,10 @@ def compare_with_neural_style(
     return Contest(found, costs, one, setting)
 
 
-def _cost_of_training(workdir: str | Path, step: int) -> dict[str, Any]:
-    """What training up to a step took, and on what, if that was recorded."""
+def _cost_of_training(workdir: str | Path, step: int | None) -> dict[str, Any]:
+    """What training took, up to a step if one was chosen, and on what, if that was recorded."""
     clock = read_clock(Workdir(Path(workdir)).clock)
-    if clock is None or clock["step"] != step:
+    if clock is None or step not in (None, clock["step"]):
         return {"training": None, "training_device": None}
     return {"training": clock["seconds"], "training_device": clock["device"]}
 

@@ -110,7 +110,7 @@ def to_pytorch(workdir: str | Path, folder: str | Path, step: int | None = None)
     files = Workdir(Path(workdir))
     config = files.run_config()
     _check_official(config)
-    converted = untrained_networks(files)
+    converted = untrained_networks(files, step)
     names = [n for n in OFFICIAL[config.model.model] if converted is None or n in converted]
     averaged = config.optimizer.ema and converted is None
     groups = {name: name.replace("generator", "average") if averaged else name for name in names}
@@ -132,13 +132,18 @@ def to_pytorch(workdir: str | Path, folder: str | Path, step: int | None = None)
     return Written(written, " ".join(options))
 
 
-def untrained_networks(files: Workdir) -> set[str] | None:
+def untrained_networks(files: Workdir, step: int | None = None) -> set[str] | None:
     """Returns which networks a run has that was converted and not trained since.
 
+    Args:
+        files: Of the run.
+        step: Of a checkpoint: what a run was converted from stays its step 0 when it is trained.
+
     Returns:
-        Their names; None for any other run.
+        Their names; None for any other run or step.
     """
-    if Checkpoints(files.checkpoints, {}).steps() != [0]:
+    steps = Checkpoints(files.checkpoints, {}).steps() if step is None else [step]
+    if steps != [0]:
         return None
     try:
         reader = tf.train.load_checkpoint(str(files.checkpoints / "step-00000000"))

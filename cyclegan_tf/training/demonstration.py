@@ -79,7 +79,8 @@ def load(
         )
 
     return Demonstration(
-        f"{MODELS[config.model.model]}: {config.data.data or Path(workdir).name}",
+        f"{MODELS[config.model.model]}: {config.data.data or Path(workdir).name}"
+        + ("" if step is None else f", step {step}"),
         {direction: translator(generator) for direction, generator in generators.items()},
         {direction: pictures for direction, pictures in shown.items() if direction in generators},
         {direction: painter(direction) for direction in generators if direction[::-1] in shown},

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 def load_generators(
     workdir: str | Path, eval_mode: bool | None = None, step: int | None = None
 ) -> tuple[Config, dict[str, keras.Model]]:
-    """Rebuilds the generators of a run and restores their latest weights.
+    """Rebuilds the generators of a run and restores their weights.
 
     Args:
         workdir: Of a run that has written a checkpoint.
@@ -57,7 +57,7 @@ def restore_generators(
     if eval_mode is not None:
         config = config.replace({"eval_mode": eval_mode})
     generators = assembly.build_generators(config)
-    converted = conversion.untrained_networks(files)
+    converted = conversion.untrained_networks(files, step)
     if converted is not None:
         generators = {
             direction: network

@@ -42,18 +42,20 @@ def test_a_run_brings_what_its_page_shows(trained: Path) -> None:
             assert method(picture).shape == (16, 16, 3)
     without = load(trained, StyleOptions(), RANDOM, examples=0)
     assert without.examples == without.paint == {}
+    chosen = load(trained, StyleOptions(), RANDOM, examples=0, step=1)
+    assert chosen.title == f"{without.title}, step 1"
 
 
 def test_the_command_serves_until_it_is_stopped(trained: Path) -> None:
     pytest.importorskip("gradio", reason="needs the extra demo")
     process = subprocess.Popen(
-        [*INTERRUPTIBLE, "-m", "cyclegan_tf.demo", f"--workdir={trained}"],
+        [*INTERRUPTIBLE, "-m", "cyclegan_tf.demo", f"--workdir={trained}", "--step=1"],
         stdout=subprocess.PIPE,
         text=True,
     )
     (address,) = re.findall(r"http://127.0.0.1:\d+/", process.stdout.readline())
     with urllib.request.urlopen(address, timeout=60) as answer:
-        assert b"CycleGAN" in answer.read()
+        assert b", step 1" in answer.read()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 0

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,13 +53,17 @@ def test_a_killed_export_publishes_nothing_and_the_next_one_does(run: Path, tmp_
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert (base / ".1.partial").exists() and published(base) == []
-    process = start(f"--workdir={run}", f"--output={base}")
+    of_step = run / "evaluation/step-00000001"
+    of_step.mkdir(parents=True)
+    shutil.copy(run / "evaluation.json", of_step)
+    process = start(f"--workdir={run}", f"--output={base}", "--step=1")
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert published(base) == ["1"] and not (base / ".1.partial").exists()
     assert "a2b gives what translate gives" in out and str(base / "1") in out
     card = (base / "1/model_card.md").read_text()
     assert "changed-pixel error" in card and "resnet_1" in card
+    assert "the checkpoint of step 1" in card
 
 
 def test_mistakes_are_one_line_and_a_status(tmp_path: Path) -> None:

@@ -366,6 +366,16 @@ def test_averages_are_written_where_a_run_has_them(tmp_path: Path, picture_folde
     to_pytorch(tmp_path / "run", tmp_path / "before", step=2)
     before = torch.load(tmp_path / "before/latest_net_G_A.pth")["model.1.bias"].numpy()
     assert np.array_equal(before, bias - 1.0)
+    # What it was converted from has no averages.
+    written = to_pytorch(tmp_path / "run", tmp_path / "start", step=0).files
+    assert set(written) == {name.replace("average", "generator") for name in names}
+    start, official = (
+        torch.load(tmp_path / folder / "latest_net_G_A.pth") for folder in ("start", "official")
+    )
+    assert all(torch.equal(start[name], official[name]) for name in official)
+    first, last = (load_generators(tmp_path / "run", step=step)[1]["a2b"] for step in (0, 3))
+    assert np.array_equal(last.get_layer("stem_conv").bias, bias)
+    assert not np.array_equal(first.get_layer("stem_conv").bias, bias)
 
 
 @pytest.mark.parametrize(
