@@ -3,9 +3,10 @@
 Not a test: `integration/test_long_run.py` starts it, as `python long_run.py RESULT FLAGS...`.
 """
 
+import ctypes
+import gc
 import json
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -20,15 +21,38 @@ SEEN: dict[str, Any] = {"steps": [], "bytes": [], "files": [], "traces": [], "sa
 FUNCTIONS: list[Any] = []
 
 
+class MallInfo(ctypes.Structure):
+    """What glibc says of its heaps, see mallinfo2(3)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def allocated() -> int:
+    """Bytes in use of those that TensorFlow and Python have allocated.
+
+    Resident memory says less: what was freed may stay there, or be taken back at any time. With
+    `PYTHONMALLOC=malloc`, Python allocates where glibc sees it.
+    """
+    gc.collect()
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = MallInfo
+    info = mallinfo2()
+    return info.uordblks + info.hblkhd
+
+
 class Watch:
     """Looks every 50 steps."""
 
     def after_step(self, step: int, metrics: dict[str, float]) -> None:
         if step % 50 == 0:
-            # Not what is mapped from files: of that, the system takes back what it likes.
-            status = Path("/proc/self/status").read_text()
             SEEN["steps"].append(step)
-            SEEN["bytes"].append(1024 * int(re.findall(r"RssAnon:\s+(\d+) kB", status)[0]))
+            SEEN["bytes"].append(allocated())
             SEEN["files"].append(len(os.listdir("/proc/self/fd")))
             SEEN["traces"].append(sum(f.experimental_get_tracing_count() for f in FUNCTIONS))
 

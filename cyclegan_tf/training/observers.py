@@ -164,9 +164,9 @@ class TensorBoardLog:
         images_per_second = self._speed.after_step()
         if step % self._every == 0:
             extra = {"images_per_second": images_per_second, "learning_rate": self._learning_rate()}
-            with _like_a_file(), self._writer.as_default(step=step):
+            with _writing(self._writer, step):
                 for name, value in {**metrics, **extra}.items():
-                    tf.summary.scalar(name, value)
+                    tf.summary.scalar(name, np.asarray(value, np.float32))
 
     def close(self) -> None:
         with _like_a_file():
@@ -203,11 +203,22 @@ class SamplePictures:
         """Draws the sheet of a step at once."""
         sheet = self._draw()
         write_image(self._folder / f"step-{step:08d}.png", sheet)
-        with _like_a_file(), self._writer.as_default(step=step):
+        with _writing(self._writer, step):
             tf.summary.image("samples", sheet[np.newaxis])
 
     def close(self) -> None:
         pass
+
+
+@contextlib.contextmanager
+def _writing(writer: tf.summary.SummaryWriter, step: int) -> Iterator[None]:
+    """Lets `tf.summary` write what is of a step.
+
+    All of it has to be arrays: of a Python number, TensorFlow keeps the tensor for good, so that
+    a long run's numbers would fill the memory.
+    """
+    with _like_a_file(), writer.as_default(step=np.asarray(step, np.int64)):
+        yield
 
 
 @contextlib.contextmanager
