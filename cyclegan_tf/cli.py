@@ -88,6 +88,11 @@ class CommandLine:
         flag = Flag(name, kind, default, help_text, choices, bounds)
         self.groups.setdefault(group, []).append(flag)
 
+    def add_run(self) -> None:
+        """Defines the flags that say which run is meant, and which of its checkpoints."""
+        self.add("workdir", str, "", "Folder of the run.")
+        self.add("step", int, None, "Step of the checkpoint to take (default: the newest).")
+
     def add_config(self) -> None:
         """Defines a flag for every option of the configuration."""
         config = Config()

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cyclegan_tf import cli
-from cyclegan_tf.run_options import STEP
 from cyclegan_tf.style_options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
 
 # Enough for pictures that start from the content; jcjohnson's 1000 are for noise.
@@ -28,8 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         "Compares a trained run with neural style, given one picture of the other domain and the "
         "whole domain: pictures, figures and costs, as a page, a sheet and JSON."
     )
-    line.add("workdir", str, "", "Folder of the run.")
-    line.add("step", int, None, STEP)
+    line.add_run()
     line.add(
         "output",
         str,

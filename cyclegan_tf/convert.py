@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import STEP
 from cyclegan_tf.training.workdir import Workdir
 
 
@@ -26,8 +25,7 @@ def main(arguments: Sequence[str]) -> int:
         "Makes a run of checkpoints that the authors' PyTorch code for CycleGAN and pix2pix wrote, "
         "or writes a run's networks as such checkpoints. Needs the extra `torch`."
     )
-    line.add("workdir", str, "", "Folder of the run.")
-    line.add("step", int, None, STEP + " For --to_pytorch.")
+    line.add_run()
     line.add(
         "from_pytorch",
         str,
@@ -36,7 +34,9 @@ def main(arguments: Sequence[str]) -> int:
         "latest_net_D_B.pth, or latest_net_G.pth and latest_net_D.pth; or the file of one "
         "generator. The run is made in --workdir.",
     )
-    line.add("to_pytorch", str, "", "Folder for such files, of the run in --workdir.")
+    line.add(
+        "to_pytorch", str, "", "Folder for such files, of the run in --workdir, at its --step."
+    )
     line.parse(arguments)
     workdir = line.required("workdir")
     source, target = line["from_pytorch"], line["to_pytorch"]

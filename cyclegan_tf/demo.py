@@ -8,7 +8,6 @@ from dataclasses import asdict
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import STEP
 from cyclegan_tf.style_options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
 
 # Somebody waits for it.
@@ -25,8 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         The exit status, 0, after Ctrl-C.
     """
     line = cli.CommandLine("Serves a page on which a trained run can be tried.")
-    line.add("workdir", str, "", "Folder of the run.")
-    line.add("step", int, None, STEP)
+    line.add_run()
     line.add("host", str, "127.0.0.1", "Address to listen on; others reach 0.0.0.0.")
     line.add("port", int, None, "Port (default: the first free one from 7860 on).")
     line.add("max_megabytes", int, 16, "Largest file that can be uploaded.", minimum=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import EVAL_MODE, STEP
+from cyclegan_tf.run_options import EVAL_MODE
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,8 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         "Measures a trained run on its test split: the cycle's error, and where test pairs are "
         "aligned, the errors against the truth beside those of leaving the input as it is."
     )
-    line.add("workdir", str, "", "Folder of the run.")
-    line.add("step", int, None, STEP)
+    line.add_run()
     line.add("data", str, "", "Other data to test on, as for training.")
     line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import EVAL_MODE, STEP
+from cyclegan_tf.run_options import EVAL_MODE
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,8 +23,7 @@ def main(arguments: Sequence[str]) -> int:
         "Exports a trained run as a new version of a model for TF Serving, after comparing it with "
         "the run; docs/serving.md says how it is served."
     )
-    line.add("workdir", str, "", "Folder of the run.")
-    line.add("step", int, None, STEP)
+    line.add_run()
     line.add("output", str, "", "The model's folder; its name is the model's name in the server.")
     line.add("version", int, None, "Number of the version; by default the next one.")
     line.add("max_pixels", int, None, "Larger pictures are refused, by default than 2048x2048.")

@@ -14,7 +14,6 @@ EVAL_MODE = (
     "Translate with dropout off and running batch statistics; as published, dropout stays on and "
     "batch norm takes each picture's own."
 )
-STEP = "Step of the checkpoint to take (default: the newest)."
 AUGMENTATIONS = ("flip", "crop", "rotate", "colour")
 # How the names of those generators begin that have dropout.
 WITH_DROPOUT = ("resnet", "unet")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import EVAL_MODE, STEP
+from cyclegan_tf.run_options import EVAL_MODE
 from cyclegan_tf.translation_options import TranslationOptions
 
 
@@ -24,8 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         The exit status: 0, or 1 if a file could not be translated.
     """
     line = cli.CommandLine("Translates a picture, a clip or a folder of them with a trained run.")
-    line.add("workdir", str, "", "Folder of the run.")
-    line.add("step", int, None, STEP)
+    line.add_run()
     line.add("direction", str, "a2b", "From which domain to which.", choices=("a2b", "b2a"))
     line.add("input", str, "", "A picture, an animated GIF, a video, or a folder of them.")
     line.add("output", str, "", "Folder for the translations; paths and stems are kept.")

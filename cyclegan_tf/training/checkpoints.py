@@ -8,7 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from cyclegan_tf.errors import UserError, reason
-from cyclegan_tf.training.records import step_files
+from cyclegan_tf.training.records import step_files, step_name
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Checkpoints:
         self._check_finite(step)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._checkpoint.write(str(self._folder / f"step-{step:08d}"))
+            self._checkpoint.write(str(self._folder / step_name(step)))
         except (tf.errors.OpError, OSError) as error:
             self._remove_all_but(self.steps())  # What is half-written would fill a full disk.
             raise UserError(
@@ -71,7 +71,7 @@ class Checkpoints:
 
     def _remove_all_but(self, kept: Collection[int]) -> None:
         """Removes other checkpoints, and what saves that were interrupted have left."""
-        names = {f"step-{step:08d}" for step in kept}
+        names = set(map(step_name, kept))
         files = [f for f in self._folder.glob("step-*") if f.name.partition(".")[0] not in names]
         # Without its index, what is left of a checkpoint is none.
         for file in sorted(files, key=lambda f: f.suffix != ".index"):
@@ -117,21 +117,22 @@ class Checkpoints:
             UserError: If there is no such checkpoint, or it cannot be read.
         """
         if step is None:
-            step = self.restore_latest()
-            if step is None:
+            newest = self.restore_latest()
+            if newest is None:
                 raise UserError(f"there is no checkpoint in {self._folder}; train first")
-        elif step in (steps := self.steps()):
-            self._read(step)
-        else:
+            return newest
+        steps = self.steps()
+        if step not in steps:
             kept = ", ".join(map(str, steps)) or "none"
             raise UserError(
                 f"there is no checkpoint of step {step} in {self._folder}; kept are: {kept}"
             )
+        self._read(step)
         return step
 
     def _read(self, step: int) -> None:
         try:
-            status = self._checkpoint.read(str(self._folder / f"step-{step:08d}"))
+            status = self._checkpoint.read(str(self._folder / step_name(step)))
             # Reading what a run did not have would start it with fresh values, silently.
             status.assert_existing_objects_matched().expect_partial()
         except Exception as error:  # TensorFlow's reader raises almost every type.

@@ -6,7 +6,7 @@ its training has written another, it fixes the architecture and leaves all other
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from cyclegan_tf.interchange.files import find_networks, read_tensors, write_ten
 from cyclegan_tf.interchange.weights import assign, to_official, without_leftovers
 from cyclegan_tf.training import assembly
 from cyclegan_tf.training.checkpoints import Checkpoints
+from cyclegan_tf.training.records import step_name
 from cyclegan_tf.training.workdir import Workdir
 
 _log = logging.getLogger(__name__)
@@ -110,26 +111,45 @@ def to_pytorch(workdir: str | Path, folder: str | Path, step: int | None = None)
     files = Workdir(Path(workdir))
     config = files.run_config()
     _check_official(config)
-    converted = untrained_networks(files, step)
-    names = [n for n in OFFICIAL[config.model.model] if converted is None or n in converted]
-    averaged = config.optimizer.ema and converted is None
-    groups = {name: name.replace("generator", "average") if averaged else name for name in names}
+    groups = stored_groups(files, config, OFFICIAL[config.model.model], step)
     state = _networks(config)
     wanted = {group: state[group] for group in groups.values()}
     step = Checkpoints(files.checkpoints, wanted).restore(step)
-    architectures = {name: _architecture(config, name) for name in names}
+    architectures = {name: _architecture(config, name) for name in groups}
     targets = {
         name: f"latest_net_{official}.pth"
         for name, official in OFFICIAL[config.model.model].items()
-        if name in names
+        if name in groups
     }
     write_tensors(
         Path(folder),
-        {targets[n]: to_official(state[groups[n]], architectures[n], step) for n in names},
+        {targets[n]: to_official(state[groups[n]], architectures[n], step) for n in groups},
     )
     options = dict.fromkeys(option for a in architectures.values() for option in a.options)
-    written = {groups[name]: Path(folder) / targets[name] for name in names}
+    written = {group: Path(folder) / targets[name] for name, group in groups.items()}
     return Written(written, " ".join(options))
+
+
+def stored_groups(
+    files: Workdir, config: Config, names: Iterable[str], step: int | None
+) -> dict[str, str]:
+    """Returns where a checkpoint holds the networks that results come from.
+
+    Args:
+        files: Of the run.
+        config: Its configuration.
+        names: Of networks.
+        step: Of the checkpoint; None for the newest.
+
+    Returns:
+        The groups by name: of a generator its average, if the run keeps one. Of a run that was
+        converted and not trained since, those that it was converted from.
+    """
+    converted = untrained_networks(files, step)
+    if converted is not None:
+        return {name: name for name in names if name in converted}
+    kind = "average" if config.optimizer.ema else "generator"
+    return {name: name.replace("generator", kind) for name in names}
 
 
 def untrained_networks(files: Workdir, step: int | None = None) -> set[str] | None:
@@ -146,7 +166,7 @@ def untrained_networks(files: Workdir, step: int | None = None) -> set[str] | No
     if steps != [0]:
         return None
     try:
-        reader = tf.train.load_checkpoint(str(files.checkpoints / "step-00000000"))
+        reader = tf.train.load_checkpoint(str(files.checkpoints / step_name(0)))
     except (tf.errors.OpError, ValueError):
         return None  # Damaged: whoever restores it says so.
     groups = {name.split("/")[0] for name in reader.get_variable_to_shape_map()}

@@ -15,7 +15,7 @@ from cyclegan_tf.errors import reason
 from cyclegan_tf.files import naming, write_atomically
 from cyclegan_tf.images import write_image
 from cyclegan_tf.progress import progress_bar
-from cyclegan_tf.training.records import read_clock, read_line
+from cyclegan_tf.training.records import read_clock, read_line, step_name
 
 Metrics = dict[str, float]
 
@@ -202,7 +202,7 @@ class SamplePictures:
     def show(self, step: int) -> None:
         """Draws the sheet of a step at once."""
         sheet = self._draw()
-        write_image(self._folder / f"step-{step:08d}.png", sheet)
+        write_image(self._folder / f"{step_name(step)}.png", sheet)
         with _writing(self._writer, step):
             tf.summary.image("samples", sheet[np.newaxis])
 

@@ -75,8 +75,13 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, float]]]:
         yield from filter(None, map(read_line, file))
 
 
+def step_name(step: int) -> str:
+    """Returns what files and folders of a step are called, without a suffix."""
+    return f"step-{step:08d}"
+
+
 def step_files(folder: Path, suffix: str) -> dict[int, Path]:
-    """Finds the files of a folder that are named by a step, `step-NNNNNNNN` and a suffix.
+    """Finds the files of a folder that are named by a step, see `step_name`, and a suffix.
 
     Args:
         folder: Where to look; it may be missing.

@@ -57,18 +57,11 @@ def restore_generators(
     if eval_mode is not None:
         config = config.replace({"eval_mode": eval_mode})
     generators = assembly.build_generators(config)
-    converted = conversion.untrained_networks(files, step)
-    if converted is not None:
-        generators = {
-            direction: network
-            for direction, network in generators.items()
-            if f"generator_{direction.replace('2', '')}" in converted
-        }
-    kind = "average" if config.optimizer.ema and converted is None else "generator"
-    state = {
-        f"{kind}_{direction.replace('2', '')}": compat.network_state(network)
-        for direction, network in generators.items()
-    }
+    directions = {f"generator_{direction.replace('2', '')}": direction for direction in generators}
+    stored = conversion.stored_groups(files, config, directions, step)
+    groups = {directions[name]: group for name, group in stored.items()}
+    generators = {direction: generators[direction] for direction in groups}
+    state = {g: compat.network_state(generators[direction]) for direction, g in groups.items()}
     step = Checkpoints(files.checkpoints, state).restore(step)
     _log.info("restored step %d of %s", step, workdir)
     if assembly.segments(config):

@@ -9,6 +9,7 @@ from pathlib import Path
 from cyclegan_tf.config import Config
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import only_process, remove_partial_files, write_atomically
+from cyclegan_tf.training.records import step_name
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Workdir:
     def elsewhere(self, data: str = "", step: int | None = None) -> "Workdir":
         """Returns where the figures of other data or another step lie, if one is given."""
         names = [re.sub(r"\W+", "_", data).strip("_")] if data else []
-        names += [] if step is None else [f"step-{step:08d}"]
+        names += [] if step is None else [step_name(step)]
         return Workdir(self.root / "evaluation" / "_".join(names)) if names else self
 
     def stored_config(self) -> Config | None:

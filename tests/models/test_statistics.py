@@ -1,6 +1,5 @@
 """Networks whose norms are told their statistics do what they did with their own."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -26,7 +25,6 @@ def test_with_a_pictures_own_statistics_nothing_changes(
     architecture, norm, wide, bound, monkeypatch
 ):
     monkeypatch.setattr(hardware, "has_avx512_only", lambda: wide)
-    keras.utils.set_random_seed(0)
     network = random_weights(generator(architecture, filters=3, norm=norm))
     copy, norms = with_given_statistics(network)
     rng = np.random.default_rng(1)
