@@ -32,7 +32,14 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": str(threads),
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+                # Sides share a GPU, which TensorFlow and JAX would otherwise take whole.
+                "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+                "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+            },
         )
 
     def ask(self, task: str) -> Any:
@@ -42,7 +49,10 @@ class Worker:
             raise RuntimeError("the worker has no pipes")
         stdin.write(task + "\n")
         stdin.flush()
-        return json.loads(stdout.readline())
+        answer = stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the worker ended with status {self._process.wait()}: {task}")
+        return json.loads(answer)
 
     def finish(self) -> dict[str, float]:
         """Ends the process and returns what it says about itself."""

@@ -1,0 +1,156 @@
+"""Exports training steps and generators as HLO, to run them on machines without TensorFlow.
+
+    python benchmarks/export_step.py --output=exported --cases=128x6x1,256x9x4
+
+The branches that a GPU takes are exported; no GPU is needed. For every case there are two modules,
+`train-CASE-PRECISION.hlo.xz` and `infer-...`, each with a description: the arguments (two batches,
+then the variables), how `run_step.argument` generates their values, and what a float32 step on
+this CPU computes from them, so that another device can be checked. The results of a step are the
+losses, then the new variables in the order of the arguments.
+"""
+
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import run_step
+from absl import app, flags
+
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for the modules.", required=True)
+_CASES = flags.DEFINE_list("cases", ["128x6x1", "256x9x1"], "SIZExBLOCKSxBATCH, each.")
+_PRECISIONS = flags.DEFINE_list("precisions", ["float32", "mixed_bfloat16"], "Of the layers.")
+
+
+def main(_: list[str]) -> None:
+    from cyclegan_tf.cli import import_tensorflow
+
+    import_tensorflow()
+    Path(_OUTPUT.value).mkdir(parents=True, exist_ok=True)
+    for case in _CASES.value:
+        export(case, _PRECISIONS.value)
+
+
+def build(case: str, precision: str) -> tuple[Any, tuple[Any, Any]]:
+    """Builds the model of a case, and two batches for it."""
+    import tensorflow as tf
+
+    from cyclegan_tf.config import Config
+    from cyclegan_tf.training.assembly import build_model
+
+    size, blocks, batch = map(int, case.split("x"))
+    options = {"generator": f"resnet_{blocks}", "load_size": size, "crop_size": size}
+    options |= {"batch_size": batch, "precision": precision}
+    model = build_model(Config().replace(options).validate(), steps_per_epoch=1000)
+    shape = [batch, size, size, 3]
+    batches = (tf.constant(run_step.argument(i, shape, "float32", 0.5)) for i in range(2))
+    return model, tuple(batches)
+
+
+def export(case: str, precisions: list[str]) -> None:
+    """Writes the modules of a case."""
+    from cyclegan_tf.models import hardware
+
+    steps = {}
+    for precision in precisions:
+        model, (a, b) = build(case, precision)
+        with mock.patch.object(hardware, "has_gpu", return_value=True):
+            steps[f"train-{case}-{precision}"] = write(
+                f"train-{case}-{precision}", model, train_step(model), (a, b)
+            )
+            write(f"infer-{case}-{precision}", model, inference(model), (a,))
+    facts = expected_results(case, next(iter(steps.values())))
+    for stem, about in steps.items():
+        Path(_OUTPUT.value, f"{stem}.json").write_text(json.dumps(about | facts))
+
+
+def train_step(model: Any) -> Any:
+    """Returns the training step of two batches as a function that XLA compiles."""
+    import tensorflow as tf
+
+    return tf.function(lambda a, b: model.train_step((a, b)), jit_compile=True)
+
+
+def inference(model: Any) -> Any:
+    """Returns the generator from A to B as a function that XLA compiles."""
+    import tensorflow as tf
+
+    return tf.function(lambda a: model.generator_ab(a, training=False), jit_compile=True)
+
+
+def expected_results(case: str, about: dict[str, Any]) -> dict[str, Any]:
+    """Computes what a float32 step on this CPU gives, by the branches that a CPU takes.
+
+    Args:
+        case: Which one.
+        about: The description of an exported step, with the values to start from.
+
+    Returns:
+        The losses' names and values, and samples of the optimizers' first moments.
+    """
+    import tensorflow as tf
+
+    model, (a, b) = build(case, "float32")
+    step = tf.function(lambda a, b: model.train_step((a, b))).get_concrete_function(a, b)
+    variables = dict(captured_variables(model, step))
+    specs = dict(zip(about["names"], enumerate(about["arguments"]), strict=True))
+    for name, variable in variables.items():
+        index, spec = specs[name]
+        variable.assign(run_step.argument(index, *spec))
+    losses = step(a, b)
+    return {
+        "losses": sorted(losses),
+        "expected": {name: [float(value)] for name, value in losses.items()},
+        "moments": {
+            name: run_step.sample(variable.numpy())
+            for name, variable in variables.items()
+            if "/m/" in name
+        },
+    }
+
+
+def captured_variables(model: Any, concrete: Any) -> list[tuple[str, Any]]:
+    """Lists the variables that a function captures, by their names in checkpoints.
+
+    Raises:
+        RuntimeError: If it captures anything else.
+    """
+    known = {
+        id(variable.handle): (f"{group}/{name}", variable)
+        for group, variables in model.state().items()
+        for name, variable in variables.items()
+    }
+    handles = concrete.captured_inputs
+    unknown = [handle for handle in handles if id(handle) not in known]
+    if unknown:
+        raise RuntimeError(f"the function captures more than variables: {unknown}")
+    return [known[id(handle)] for handle in handles]
+
+
+def write(stem: str, model: Any, function: Any, inputs: tuple[Any, ...]) -> dict[str, Any]:
+    """Writes a module and its description, and returns the latter."""
+    concrete = function.get_concrete_function(*inputs)
+    variables = captured_variables(model, concrete)
+    hlo = function.experimental_get_compiler_ir(*inputs)(stage="hlo_serialized")
+    if b"custom-call" in hlo or b"custom_call" in hlo:
+        raise RuntimeError(f"{stem} holds a custom call")
+    arguments = [[list(x.shape), x.dtype.name, 0.5] for x in inputs]
+    for name, variable in variables:
+        scale = 0.02 if name.endswith("kernel") and variable.shape.rank == 4 else 0.0
+        value = variable.numpy()
+        # Learning rates and such are not zero; they are given as they are.
+        constant = float(value) if not value.shape and value.dtype.kind == "f" else None
+        arguments.append([list(variable.shape), value.dtype.name, constant or scale])
+    about = {"arguments": arguments, "names": [f"input_{i}" for i in range(len(inputs))]}
+    about["names"] += [name for name, _ in variables]
+    with lzma.open(Path(_OUTPUT.value, f"{stem}.hlo.xz"), "wb") as file:
+        file.write(hlo)
+    Path(_OUTPUT.value, f"{stem}.json").write_text(json.dumps(about))
+    print(stem, len(hlo), np.sum([np.prod(shape) for shape, *_ in arguments]), flush=True)
+    return about
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,172 @@
+"""Measures training steps and inference on a GPU against PyTorch, in alternating rounds.
+
+    python benchmarks/on_gpu.py --output=build/on_gpu
+
+Every case (size, blocks, batch, precision) has two processes: ours, with and without XLA, one and
+ten steps a call; and the reference of the tests in PyTorch at its best (channels last, TF32,
+autocast, fused Adam; eager and compiled). Prints a Markdown table; `on_gpu.json` has every mode,
+its range over the rounds and the peak memory. With `--check`, ten steps are also computed on the
+CPU, each from the same weights, and the losses compared. Needs `pip install '.[gpu,torch]'`;
+where there is no GPU, it runs on the CPU, which serves to rehearse.
+"""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import run_step
+import turns
+from absl import app, flags
+
+_CASES = flags.DEFINE_list(
+    "cases",
+    [f"{network}x{batch}" for network in ("128x6", "256x9") for batch in (1, 4, 16)],
+    "SIZExBLOCKSxBATCH, each.",
+)
+_PRECISIONS = flags.DEFINE_list("precisions", list(run_step.PRECISIONS), "Of the layers.")
+_XLA = flags.DEFINE_list("xla", ["plain", "xla"], "Without XLA, with it, or both.")
+_STEPS_PER_CALL = flags.DEFINE_list("steps_per_call", ["1", "10"], "Numbers of steps in a call.")
+_PYTORCH = flags.DEFINE_boolean("pytorch", True, "Whether PyTorch takes part.")
+_CHECK = flags.DEFINE_boolean("check", False, "Compare ten steps with the CPU's first.")
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, after one that does not count.")
+_STEPS = flags.DEFINE_integer("steps", 20, "Steps timed in a round.")
+_THREADS = flags.DEFINE_integer("threads", 2, "CPU threads of each process.")
+_OUTPUT = flags.DEFINE_string("output", "", "Folder for on_gpu.json, if wanted.")
+_SIDE = flags.DEFINE_string("side", "", "Used by the benchmark itself: run as this side.")
+_CASE = flags.DEFINE_string("case", "", "Used by the benchmark itself: the case of the side.")
+
+
+def main(_: list[str]) -> None:
+    if _SIDE.value:
+        serve(*_CASE.value.split("/"))
+        return
+    lists = (_PRECISIONS, _XLA, _STEPS_PER_CALL)
+    given = {flag.name: ",".join(flag.value) for flag in lists} | {"steps": str(_STEPS.value)}
+    given["check"] = str(_CHECK.value)
+    sides = ("ours", "pytorch") if _PYTORCH.value else ("ours",)
+    workers = {
+        (case, side): turns.Worker(__file__, _THREADS.value, case=case, side=side, **given)
+        for case in map("/".join, itertools.product(_CASES.value, _PRECISIONS.value))
+        for side in sides
+    }
+    rows = run_step.measure(workers, _ROUNDS.value)
+    print(run_step.table(rows))
+    if _OUTPUT.value:
+        turns.write(rows, _OUTPUT.value, __file__)
+
+
+def serve(case: str, precision: str) -> None:
+    """Runs as a side, in a process of its own."""
+    shape = tuple(map(int, case.split("x")))
+    if _SIDE.value == "ours":
+        tasks, facts = ours(*shape, precision)
+    else:
+        tasks, facts = run_step.pytorch(*shape, run_step.PRECISIONS[precision])
+    counts = dict.fromkeys(tasks, _STEPS.value)
+    turns.serve(tasks, counts, lambda: {**facts, "tasks": list(tasks)})
+
+
+def ours(
+    size: int, blocks: int, batch: int, precision: str
+) -> tuple[run_step.Tasks, dict[str, Any]]:
+    """Prepares our step and inference in every mode that was asked for."""
+    from cyclegan_tf.cli import import_tensorflow
+
+    import_tensorflow()
+    import tensorflow as tf
+
+    from cyclegan_tf.config import Config
+    from cyclegan_tf.training import loop
+    from cyclegan_tf.training.assembly import build_model
+    from cyclegan_tf.training.distribution import device_name
+    from cyclegan_tf.translation.network import frozen
+
+    tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
+    options = {"generator": f"resnet_{blocks}", "load_size": size, "crop_size": size}
+    options |= {"batch_size": batch, "precision": precision}
+    config = Config().replace(options).validate()
+    facts: dict[str, Any] = {"tensorflow": tf.__version__, "device": device_name()}
+    if _CHECK.value:
+        facts["losses_off"] = losses_off(config)
+    model = build_model(config, steps_per_epoch=1000)
+    rng = np.random.default_rng(0)
+    a, b = (tf.constant(rng.uniform(-1, 1, (batch, size, size, 3)), tf.float32) for _ in range(2))
+    gpu = bool(tf.config.list_physical_devices("GPU"))
+    tasks: run_step.Tasks = {}
+
+    def add(name: str, run: Any) -> None:
+        if gpu:
+            tf.config.experimental.reset_memory_stats("GPU:0")
+        try:
+            run()
+            run()
+        except Exception as failure:  # A mode that fails is a result, too.
+            facts[f"{name} failed"] = str(failure)[:300]
+            return
+        tasks[name] = run
+        if gpu:
+            peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
+            facts[f"{name} peak_gib"] = peak / 2**30
+
+    for mode, count in itertools.product(_XLA.value, map(int, _STEPS_PER_CALL.value)):
+        strategy = tf.distribute.get_strategy()
+        step = loop.distributed_step(strategy, model.train_step, jit_compile=mode == "xla")
+        take = loop.one_by_one(step) if count == 1 else loop.in_one_call(step)
+        # As in training, batches come from the host.
+        stream = iter(tf.data.Dataset.from_tensors((a, b)).repeat().prefetch(2))
+        add(f"train {mode} {count} a call", Steps(take, stream, count))
+    constant = frozen(model.generator_ab)
+    add("infer plain", lambda: constant(a).numpy())
+    if "xla" in _XLA.value:
+        compiled = tf.function(constant, jit_compile=True)
+        add("infer xla", lambda: compiled(a).numpy())
+    return tasks, facts
+
+
+class Steps:
+    """Takes one step each time it is called, computing them `count` at once."""
+
+    def __init__(self, take: Any, stream: Any, count: int) -> None:
+        self._take, self._stream, self._count = take, stream, count
+        self._left = 0
+
+    def __call__(self) -> None:
+        if not self._left:
+            list(self._take(self._stream, self._count))
+            self._left = self._count
+        self._left -= 1
+
+
+def losses_off(config: Any) -> float:
+    """Computes how far losses are from the CPU's at most, relatively, over ten steps.
+
+    Both models are given the same variables before each step: free runs drift apart by rounding.
+    """
+    import tensorflow as tf
+
+    from cyclegan_tf.training.assembly import build_model
+
+    with tf.device("CPU:0"):
+        reference = build_model(config.replace({"precision": "float32"}), steps_per_epoch=1000)
+    model = build_model(config, steps_per_epoch=1000)
+    steps = [tf.function(network.train_step) for network in (reference, model)]
+    rng = np.random.default_rng(1)
+    shape = (config.data.batch_size, config.data.crop_size, config.data.crop_size, 3)
+    worst = 0.0
+    for _ in range(10):
+        a, b = (tf.constant(rng.uniform(-1, 1, shape), tf.float32) for _ in range(2))
+        for group, variables in model.state().items():
+            for name, variable in variables.items():
+                if group in reference.state():
+                    variable.assign(reference.state()[group][name])
+        with tf.device("CPU:0"):
+            expected = steps[0]((a, b))
+        losses = steps[1]((a, b))
+        for name, value in expected.items():
+            if not name.endswith("_norm"):
+                worst = max(worst, abs(float(losses[name]) - float(value)) / abs(float(value)))
+    return worst
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,328 @@
+"""Runs an exported training step with JAX, beside PyTorch, on a machine without TensorFlow.
+
+    python benchmarks/run_step.py exported/*.json --output=build/run_step
+
+The files come from `export_step.py`. JAX compiles the HLO for its first device; PyTorch runs the
+reference of the tests, eager and compiled, on the same device. Every side is a process of its own.
+All sides prepare at once; afterwards they take turns, one at a time, and medians over the rounds
+are compared. Needs JAX, PyTorch and NumPy, but neither TensorFlow nor `cyclegan_tf`.
+
+Two ways of compiling PyTorch compete: each network on its own, and the two halves of the step as
+a whole, where CUDA graphs replay them. The fastest counts.
+"""
+
+import argparse
+import contextlib
+import json
+import lzma
+import re
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import turns
+
+PRECISIONS = {"float32": "float32", "mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
+
+
+def argument(index: int, shape: list[int], dtype: str, scale: float) -> np.ndarray:
+    """Generates the value of an argument, the same on every machine.
+
+    Args:
+        index: Place among the arguments; seeds the values.
+        shape: Of the argument.
+        dtype: Of the argument.
+        scale: Standard deviation of normal values in [-1, 1]; 0 gives zeros.
+    """
+    if not scale:
+        return np.zeros(shape, dtype)
+    values = np.random.default_rng(index).standard_normal(shape, np.float32)
+    return np.clip(values * np.float32(scale), -1.0, 1.0).astype(dtype)
+
+
+def sample(values: np.ndarray) -> list[float]:
+    """Returns up to 64 values from places that depend on the number of values alone."""
+    flat = np.asarray(values).reshape(-1)
+    if flat.size > 64:
+        flat = flat[np.random.default_rng(flat.size).choice(flat.size, 64, replace=False)]
+    return [float(value) for value in flat]
+
+
+def error(values: list[float], expected: list[float]) -> float:
+    """Computes the norm of the difference relative to the norm of what was expected."""
+    difference = np.linalg.norm(np.subtract(values, expected))
+    return float(difference / max(float(np.linalg.norm(expected)), 1e-30))
+
+
+def load(description: Path) -> tuple[Any, list[Any]]:
+    """Compiles a module for JAX's first device; returns it with its first arguments.
+
+    The internal interfaces used here are those of JAX 0.10 and 0.11.
+    """
+    import jax
+    from jax._src import compiler
+    from jax._src.interpreters import mlir
+    from jax._src.lib import xla_client
+    from jaxlib.mlir import ir
+
+    jax.config.update("jax_enable_x64", True)
+    device = jax.devices()[0]
+    about = json.loads(description.read_text())
+    with lzma.open(description.with_suffix(".hlo.xz")) as file:
+        computation = xla_client.XlaComputation(file.read())
+    bytecode = xla_client._xla.mlir.xla_computation_to_mlir_module(computation)
+    with mlir.make_ir_context():
+        text = str(ir.Module.parse(bytecode))
+        # Donated arguments would be gone after one step, and JAX does not know that they are.
+        text = re.sub(r"\{?tf\.aliasing_output = \d+ : i32\}?", "", text)
+        text = re.sub(r",?\s*mhlo\.input_output_alias = \[[^\]]*(?:\[[^\]]*\][^\]]*)*\]", "", text)
+        bytecode = mlir.module_to_bytecode(ir.Module.parse(text))
+    options = compiler.get_compile_options(num_replicas=1, num_partitions=1)
+    devices = xla_client.DeviceList((device,))
+    executable = device.client.compile_and_load(bytecode, devices, options)
+    arguments = [
+        jax.device_put(argument(index, *spec), device)
+        for index, spec in enumerate(about["arguments"])
+    ]
+    return executable, arguments
+
+
+Tasks = dict[str, Callable[[], object]]
+
+
+def exported(descriptions: dict[str, Path]) -> tuple[Tasks, dict[str, Any]]:
+    """Prepares the exported step and generator: what they compute in the first step is compared."""
+    import jax
+
+    facts: dict[str, Any] = {"jax": jax.__version__, "device": jax.devices()[0].device_kind}
+    start = time.perf_counter()
+    about = json.loads(descriptions["train"].read_text())
+    step, state = load(descriptions["train"])
+    losses = about["losses"]
+    results = step.execute(state)
+    facts["compile_train_s"] = time.perf_counter() - start
+    for name, result in zip(losses, results, strict=False):
+        if not name.endswith("_norm"):
+            facts[f"error_{name}"] = error([float(result)], about["expected"][name])
+    variables = dict(zip(about["names"][2:], results[len(losses) :], strict=True))
+    # The first moments hold the gradients. Those of biases before a norm are rounding alone.
+    gradients = [
+        error(sample(variables[name]), expected)
+        for name, expected in about["moments"].items()
+        if variables[name].ndim == 4
+    ]
+    facts["error_gradients_median"] = float(np.median(gradients))
+    facts["error_gradients_max"] = max(gradients)
+
+    def train() -> list[float]:
+        # The new variables are the arguments of the next step; the losses come to the host, as in
+        # training.
+        results = step.execute(state)
+        state[2:] = results[len(losses) :]
+        return [float(value) for value in jax.device_get(results[: len(losses)])]
+
+    network, images = load(descriptions["infer"])
+
+    def infer() -> None:
+        jax.block_until_ready(network.execute(images))
+
+    infer()
+    with contextlib.suppress(AttributeError, KeyError, TypeError):
+        facts["peak_gib"] = jax.devices()[0].memory_stats()["peak_bytes_in_use"] / 2**30
+    return {"train": train, "infer": infer}, facts
+
+
+def pytorch(size: int, blocks: int, batch: int, precision: str) -> tuple[Tasks, dict[str, Any]]:
+    """Prepares the reference: eager, compiled network by network, and compiled as a whole."""
+    import torch
+
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    import pytorch_reference as reference
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    facts: dict[str, Any] = {"torch": torch.__version__}
+    tasks: Tasks = {}
+
+    def autocast() -> Any:
+        if precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(device, getattr(torch, precision))
+
+    def model() -> Any:
+        torch.manual_seed(0)
+        networks = [reference.ResnetGenerator(blocks) for _ in range(2)]
+        networks += [reference.PatchDiscriminator() for _ in range(2)]
+        return reference.CycleGAN(*networks).to(device, memory_format=torch.channels_last)
+
+    a, b = (
+        torch.rand(batch, 3, size, size, device=device)
+        .mul(2)
+        .sub(1)
+        .to(memory_format=torch.channels_last)
+        for _ in range(2)
+    )
+
+    def add(name: str, model: Any, generator: Any) -> None:
+        def train() -> None:
+            with autocast():
+                model.step(a, b)
+
+        def infer() -> None:
+            with torch.inference_mode(), autocast():
+                generator(a)
+            if device == "cuda":
+                torch.cuda.synchronize()
+
+        for task, run in (("train", train), ("infer", infer)):
+            start = time.perf_counter()
+            try:
+                for _ in range(3):
+                    run()
+            except Exception as failure:  # A mode that fails is a result, too.
+                facts[f"{task} {name} failed"] = str(failure)[:300]
+                continue
+            facts[f"{task} {name} prepare_s"] = time.perf_counter() - start
+            tasks[f"{task} {name}"] = run
+            if device == "cuda":
+                facts[f"{task} {name} peak_gib"] = torch.cuda.max_memory_allocated() / 2**30
+                torch.cuda.reset_peak_memory_stats()
+
+    eager = model()
+    add("eager", eager, eager.generator_ab)
+    compiled = model()
+    for name in ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b"):
+        getattr(compiled, name).compile()
+    add("compiled", compiled, compiled.generator_ab)
+    if device == "cuda":
+        whole = model()
+        for name in ("generator_losses", "discriminator_losses"):
+            setattr(whole, name, torch.compile(getattr(whole, name), mode="reduce-overhead"))
+        step = whole.step
+
+        def marked_step(a: Any, b: Any) -> Any:
+            torch.compiler.cudagraph_mark_step_begin()
+            return step(a, b)
+
+        whole.step = marked_step
+        add("whole", whole, torch.compile(whole.generator_ab, mode="reduce-overhead"))
+    return tasks, facts
+
+
+def cases(files: list[Path]) -> dict[str, dict[str, Path]]:
+    """Groups descriptions by case, such as `128x6x1/float32`: each has a step and a generator."""
+    found: dict[str, dict[str, Path]] = {}
+    for file in files:
+        kind, case, precision = file.stem.split("-")
+        found.setdefault(f"{case}/{precision}", {})[kind] = file
+    return dict(sorted(found.items()))
+
+
+def measure(workers: dict[tuple[str, str], turns.Worker], rounds: int) -> list[dict[str, Any]]:
+    """Lets all workers prepare at once, then take turns case by case.
+
+    Args:
+        workers: By case and side, of which one is `pytorch`.
+        rounds: After one to warm up.
+
+    Returns:
+        A row for each case: medians in seconds by side and task, their ranges, and what each side
+        says about itself.
+    """
+    with ThreadPoolExecutor(len(workers)) as pool:
+        asked = {key: pool.submit(worker.ask, "about") for key, worker in workers.items()}
+    for key, answer in asked.items():
+        if answer.exception():  # Its error is on stderr; the others go on.
+            print(f"{' '.join(key)} could not be prepared: {answer.exception()}", file=sys.stderr)
+    workers = {key: workers[key] for key, answer in asked.items() if not answer.exception()}
+    about = {key: asked[key].result() for key in workers}
+    rows = []
+    for case in dict.fromkeys(case for case, _ in workers):
+        seconds: dict[str, list[float]] = {}
+        sides = {side: worker for (of, side), worker in workers.items() if of == case}
+        for number in range(rounds + 1):
+            for side, worker in sides.items():
+                for task in about[case, side]["tasks"]:
+                    took = worker.ask(task)
+                    if number:
+                        seconds.setdefault(f"{side} {task}", []).append(took)
+        row = {
+            "case": case,
+            "seconds": {name: float(np.median(took)) for name, took in seconds.items()},
+            "range": {name: [min(took), max(took)] for name, took in seconds.items()},
+            "about": {side: about[case, side] for side in sides},
+        }
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+    for worker in workers.values():
+        worker.finish()
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Renders rows as Markdown: for each task our best mode against PyTorch's best and eager."""
+    lines = ["| case | task | ours, ms | PyTorch's best, ms | ratio | eager, ms | ratio |"]
+    lines += ["|" + "---|" * 7]
+    for row in rows:
+        for task in ("train", "infer"):
+            of_task = {k: v * 1e3 for k, v in row["seconds"].items() if f" {task}" in k}
+            theirs = {k: v for k, v in of_task.items() if k.startswith("pytorch")}
+            ours = {k: v for k, v in of_task.items() if k not in theirs}
+            if not ours or not theirs:
+                continue
+            mine, best = (min(side, key=lambda name: side[name]) for side in (ours, theirs))
+            eager = theirs.get(f"pytorch {task} eager", float("nan"))
+            cells = [row["case"], task, f"{ours[mine]:.2f} ({mine.split(' ', 1)[1]})"]
+            cells += [f"{theirs[best]:.2f} ({best.split()[-1]})"]
+            cells += [f"{theirs[best] / ours[mine]:.2f}", f"{eager:.2f}"]
+            cells += [f"{eager / ours[mine]:.2f}"]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def serve(case: str, side: str, files: list[Path], steps: int) -> None:
+    """Runs as a side, in a process of its own."""
+    shape, precision = case.split("/")
+    size, blocks, batch = map(int, shape.split("x"))
+    if side == "exported":
+        tasks, facts = exported(cases(files)[case])
+    else:
+        tasks, facts = pytorch(size, blocks, batch, PRECISIONS[precision])
+    turns.serve(tasks, dict.fromkeys(tasks, steps), lambda: {**facts, "tasks": list(tasks)})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("descriptions", nargs="*", type=Path, help="JSON files of export_step.py.")
+    parser.add_argument("--rounds", type=int, default=5, help="Rounds, after one to warm up.")
+    parser.add_argument("--steps", type=int, default=20, help="Steps timed in a round.")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of each process.")
+    parser.add_argument("--output", help="Folder for run_step.json.")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    parser.add_argument("--files", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.side:
+        files = [Path(name) for name in options.files.split(",")]
+        serve(options.case, options.side, files, options.steps)
+        return
+    names = ",".join(map(str, options.descriptions))
+    given = {"files": names, "steps": str(options.steps)}
+    workers = {
+        (case, side): turns.Worker(__file__, options.threads, case=case, side=side, **given)
+        for case in cases(options.descriptions)
+        for side in ("exported", "pytorch")
+    }
+    rows = measure(workers, options.rounds)
+    print(table(rows))
+    if options.output:
+        turns.write(rows, options.output, __file__)
+
+
+if __name__ == "__main__":
+    main()
