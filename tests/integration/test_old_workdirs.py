@@ -9,10 +9,10 @@ import pytest
 from running import error_line, run
 from workdirs.make_v0_1_0 import DATA, STORED, hashes, write_pictures
 
-from cyclegan_tf.images import read_image
+from cyclegan_tf.images.images import read_image
+from cyclegan_tf.runs.experiment import Experiment
+from cyclegan_tf.runs.workdir import Workdir
 from cyclegan_tf.training.checkpoints import Checkpoints
-from cyclegan_tf.training.experiment import Experiment
-from cyclegan_tf.training.workdir import Workdir
 
 STEP = 4
 
