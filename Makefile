@@ -74,7 +74,7 @@ ifeq ($(ADDONS_PYTHON),)
 else
 	$(MAKE) .venv-addons/dev
 	CYCLEGAN_TF_OTHER_PYTHON=$(CURDIR)/.venv/bin/python .venv-addons/bin/python -m pytest -n 2 \
-		tests/models tests/neural_style tests/training \
+		tests/models tests/neural_style tests/runs tests/training \
 		$(addprefix tests/integration/test_, stacks.py commands.py export.py stylize.py)
 endif
 

@@ -95,8 +95,8 @@ def ours(case: Case, _: str) -> tuple[Tasks, Callable[[], dict[str, float]]]:
     import_tensorflow()
     import tensorflow as tf
 
-    from cyclegan_tf.config import Config
-    from cyclegan_tf.training.assembly import build_model
+    from cyclegan_tf.config.config import Config
+    from cyclegan_tf.runs.assembly import build_model
     from cyclegan_tf.training.loop import distributed_step
     from cyclegan_tf.translation.network import frozen
 

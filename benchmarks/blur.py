@@ -21,12 +21,12 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
-from cyclegan_tf.config import Config
+from cyclegan_tf.config.config import Config
 from cyclegan_tf.data.pipeline import evaluation_pictures
 from cyclegan_tf.evaluation.sharpness import sharpness
-from cyclegan_tf.images import to_uint8
-from cyclegan_tf.training.assembly import geometry
-from cyclegan_tf.training.experiment import Experiment
+from cyclegan_tf.images.images import to_uint8
+from cyclegan_tf.runs.assembly import geometry
+from cyclegan_tf.runs.experiment import Experiment
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -19,11 +19,11 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
-from cyclegan_tf.config import Config
+from cyclegan_tf.config.config import Config
 from cyclegan_tf.data.pipeline import evaluation_pictures
 from cyclegan_tf.evaluation.truth import Figures, truth_figures
-from cyclegan_tf.training.assembly import geometry
-from cyclegan_tf.training.experiment import Experiment
+from cyclegan_tf.runs.assembly import geometry
+from cyclegan_tf.runs.experiment import Experiment
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -19,9 +19,9 @@ import tensorflow as tf
 from absl import app, flags
 from PIL import Image
 
-from cyclegan_tf.config import Config
-from cyclegan_tf.images import write_image
-from cyclegan_tf.training.experiment import Experiment
+from cyclegan_tf.config.config import Config
+from cyclegan_tf.images.images import write_image
+from cyclegan_tf.runs.experiment import Experiment
 from cyclegan_tf.training.loop import distributed_step
 
 _DATA = flags.DEFINE_string("data", "", "As for training; made-up pictures if not given.")

@@ -64,7 +64,7 @@ def save_weights(source: str, path: Path) -> str:
     import_tensorflow()
     from cyclegan_tf.neural_style import load_weights
 
-    np.savez(path, **load_weights("vgg16", source))  # type: ignore[arg-type]
+    np.savez(path, **load_weights("vgg16", source))
     return str(path)
 
 
@@ -181,7 +181,7 @@ def pytorch(
     """Prepares an iteration of each of PyTorch's optimizers on the reference's objective."""
     import torch
 
-    from cyclegan_tf.style_options import StyleOptions
+    from cyclegan_tf.neural_style.options import StyleOptions
 
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     import style_reference as reference

@@ -28,9 +28,9 @@ from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.data.pipeline import epoch_steps, unpaired_dataset
 from cyclegan_tf.data.sources import ImageSource, open_sources
-from cyclegan_tf.images import write_image
+from cyclegan_tf.images.images import write_image
+from cyclegan_tf.preparation.options import PackOptions
 from cyclegan_tf.preparation.pack import pack
-from cyclegan_tf.preparation_options import PackOptions
 
 _PICTURES = flags.DEFINE_integer("pictures", 1000, "Of each domain of 256 px; twice as many small.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds after one that does not count.")

@@ -123,12 +123,12 @@ def ours(case: Case, source: Path) -> Translate:
     import_tensorflow()
     import tensorflow as tf
 
+    from cyclegan_tf.ledger import Ledger
     from cyclegan_tf.models.generators import resnet_generator
     from cyclegan_tf.translation.job import Job
-    from cyclegan_tf.translation.manifest import Manifest
+    from cyclegan_tf.translation.options import TranslationOptions
     from cyclegan_tf.translation.pictures import PictureTranslator
     from cyclegan_tf.translation.tasks import find_tasks
-    from cyclegan_tf.translation_options import TranslationOptions
 
     tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
     tf.config.threading.set_inter_op_parallelism_threads(_THREADS.value)
@@ -138,8 +138,8 @@ def ours(case: Case, source: Path) -> Translate:
 
     def translate(output: Path) -> None:
         tasks, failures, _ = find_tasks(source, options.output_format)
-        with closing(Manifest(output, {})) as manifest:
-            job = Job(network, options, output, None, manifest, progress=False)
+        with closing(Ledger(output, {})) as ledger:
+            job = Job(network, options, output, None, ledger, progress=False)
             if job.run(tasks, failures).written != case.pictures:
                 raise RuntimeError("not all pictures were translated")
 

@@ -15,7 +15,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # Where each public name lives; they are imported when first used, because TensorFlow takes
 # seconds and `--help` should not.
 _HOMES = {
-    "Config": "config",
+    "Config": "config.config",
     "UserError": "errors",
     "CycleGAN": "models.cyclegan",
     "Pix2Pix": "models.pix2pix",
@@ -28,9 +28,9 @@ _HOMES = {
     "Domain": "data.domain",
     "open_sources": "data.sources",
     "unpaired_dataset": "data.pipeline",
-    "Experiment": "training.experiment",
-    "load_generators": "training.restoring",
-    "TranslationOptions": "translation_options",
+    "Experiment": "runs.experiment",
+    "load_generators": "runs.run",
+    "TranslationOptions": "translation.options",
     "translate_files": "translation.files",
 }
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from absl import flags
 
-from cyclegan_tf.config import Config
+from cyclegan_tf.config.config import Config
+from cyclegan_tf.config.option import Options, check_bounds
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.options import Options, check_bounds
 
 _Options = TypeVar("_Options", bound=Options)
 _DEFINE: dict[type, Callable[..., Any]] = {

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cyclegan_tf import cli
-from cyclegan_tf.style_options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
+from cyclegan_tf.neural_style.options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
 
 # Enough for pictures that start from the content; jcjohnson's 1000 are for noise.
 STYLE = StyleOptions(iterations=200)
@@ -49,10 +49,10 @@ def main(arguments: Sequence[str]) -> int:
 
     cli.import_tensorflow()
     from cyclegan_tf.evaluation.comparison_page import write_comparison
-    from cyclegan_tf.images import read_image
+    from cyclegan_tf.images.images import read_image
     from cyclegan_tf.neural_style.weights import load_backbone
-    from cyclegan_tf.training.comparison import compare_with_neural_style
-    from cyclegan_tf.training.workdir import Workdir
+    from cyclegan_tf.runs.comparison import compare_with_neural_style
+    from cyclegan_tf.runs.workdir import Workdir
 
     found = compare_with_neural_style(
         workdir,

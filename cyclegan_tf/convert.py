@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.training.workdir import Workdir
+from cyclegan_tf.runs.workdir import Workdir
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _read(source: str, workdir: str) -> None:
-    from cyclegan_tf.training.conversion import from_pytorch
+    from cyclegan_tf.runs.conversion import from_pytorch
 
     for name, file in from_pytorch(source, workdir).items():
         print(f"{name}: {file}")
@@ -66,7 +66,7 @@ def _read(source: str, workdir: str) -> None:
 
 
 def _write(workdir: str, target: str, step: int | None) -> None:
-    from cyclegan_tf.training.conversion import to_pytorch
+    from cyclegan_tf.runs.conversion import to_pytorch
 
     written = to_pytorch(workdir, target, step)
     for name, file in written.files.items():

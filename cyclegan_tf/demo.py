@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.style_options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
+from cyclegan_tf.neural_style.options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
 
 # Somebody waits for it.
 STYLE = StyleOptions(iterations=60)
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         from cyclegan_tf.serving import demo_page
     except ImportError as error:
         raise UserError(f"the page needs Gradio ({error}): pip install '.[demo]'") from None
-    from cyclegan_tf.training.demonstration import load
+    from cyclegan_tf.runs.demonstration import load
 
     shown = load(workdir, options, asdict(network), line["examples"], line["step"])
     page = demo_page.build(

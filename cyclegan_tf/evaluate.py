@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cyclegan_tf import cli
+from cyclegan_tf.config.run_options import EVAL_MODE
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import EVAL_MODE
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,10 +32,12 @@ def main(arguments: Sequence[str]) -> int:
 
     cli.import_tensorflow()
     from cyclegan_tf.evaluation.figures import table
-    from cyclegan_tf.training import experiment, restoring, run_report
-    from cyclegan_tf.training.workdir import Workdir
+    from cyclegan_tf.runs import experiment
+    from cyclegan_tf.runs.report import report_if_possible
+    from cyclegan_tf.runs.run import load_generators
+    from cyclegan_tf.runs.workdir import Workdir
 
-    config, generators = restoring.load_generators(workdir, line["eval_mode"], line["step"])
+    config, generators = load_generators(workdir, line["eval_mode"], line["step"])
     config = config.replace({**line.given(), "data_a": "", "data_b": ""} if line["data"] else {})
     data = experiment.Data.load(config, "test")
     if data is None:
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     files = own.elsewhere(line["data"], line["step"])
     evaluation = experiment.evaluate_generators(config, data, generators, files)
     if files == own:
-        run_report.report_if_possible(workdir)  # Or it would show the figures of before.
+        report_if_possible(workdir)  # Or it would show the figures of before.
     print(f"figures: {files.evaluation}\ngallery: {files.gallery}\n\n{table(evaluation.figures)}")
     return 0
 

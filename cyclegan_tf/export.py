@@ -6,8 +6,8 @@ python -m cyclegan_tf.export --workdir=runs/quickstart --output=served/blond2gin
 from collections.abc import Sequence
 
 from cyclegan_tf import cli
+from cyclegan_tf.config.run_options import EVAL_MODE
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import EVAL_MODE
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,10 +35,10 @@ def main(arguments: Sequence[str]) -> int:
     formats = [kind for kind in line["format"].split(",") if kind != "saved_model"]
 
     cli.import_tensorflow()
+    from cyclegan_tf.runs.description import origin
+    from cyclegan_tf.runs.run import load_generators
     from cyclegan_tf.serving.portable import FORMATS
     from cyclegan_tf.serving.saved_model import MAX_PIXELS, export
-    from cyclegan_tf.training.description import origin
-    from cyclegan_tf.training.restoring import load_generators
 
     if unknown := set(formats) - set(FORMATS):
         raise UserError(f"--format={unknown.pop()}: expected of saved_model, {', '.join(FORMATS)}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.preparation_options import FaceOptions, FetchOptions, PackOptions, SplitOptions
+from cyclegan_tf.preparation.options import FaceOptions, FetchOptions, PackOptions, SplitOptions
 
 
 def main(arguments: Sequence[str]) -> int:

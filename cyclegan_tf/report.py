@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     line.parse(arguments)
     workdir = line.required("workdir")
 
-    from cyclegan_tf.training.run_report import report_run
+    from cyclegan_tf.runs.report import report_run
 
     page = report_run(workdir, line["output"] or None)
     print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB, opens in any browser)")

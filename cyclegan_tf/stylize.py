@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.style_options import BackboneOptions, StyleOptions
+from cyclegan_tf.neural_style.options import BackboneOptions, StyleOptions
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,10 +38,10 @@ def main(arguments: Sequence[str]) -> int:
     options, network = line.options(StyleOptions()), line.options(BackboneOptions())
 
     cli.import_tensorflow()
-    from cyclegan_tf.images import read_image, write_image
-    from cyclegan_tf.neural_style import stylize
+    from cyclegan_tf.images.images import read_image, write_image
     from cyclegan_tf.neural_style.features import check_layers
     from cyclegan_tf.neural_style.report import Recorder
+    from cyclegan_tf.neural_style.transfer import stylize
     from cyclegan_tf.neural_style.weights import load_backbone
 
     check_layers(network.backbone, [*options.content_weights, *options.style_weights])

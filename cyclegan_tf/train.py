@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cyclegan_tf import cli
-from cyclegan_tf.training.workdir import Workdir
+from cyclegan_tf.runs.workdir import Workdir
 from cyclegan_tf.training.workers import find_workers
 
 
@@ -43,11 +43,11 @@ def main(arguments: Sequence[str]) -> int:
     # It calls workers crashed that only have ended before others; of lost ones, we say more.
     cli.import_tensorflow(quiet=workers.count > 1)
     from cyclegan_tf.evaluation.figures import table
+    from cyclegan_tf.runs.description import describe
+    from cyclegan_tf.runs.experiment import Experiment
+    from cyclegan_tf.runs.report import report_if_possible
     from cyclegan_tf.training.agreement import losing_workers
-    from cyclegan_tf.training.description import describe
-    from cyclegan_tf.training.experiment import Experiment
     from cyclegan_tf.training.loop import Interrupted, NotFinite
-    from cyclegan_tf.training.run_report import report_if_possible
 
     def report() -> None:
         if workers.is_chief and (page := report_if_possible(workdir.root)):

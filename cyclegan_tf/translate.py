@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cyclegan_tf import cli
+from cyclegan_tf.config.run_options import EVAL_MODE
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import EVAL_MODE
-from cyclegan_tf.translation_options import TranslationOptions
+from cyclegan_tf.translation.options import TranslationOptions
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     options, direction = line.options(TranslationOptions()), line["direction"]
 
     cli.import_tensorflow()
-    from cyclegan_tf.training.restoring import restore_generators
+    from cyclegan_tf.runs.run import restore_generators
     from cyclegan_tf.translation.files import translate_files
 
     run = restore_generators(workdir, line["eval_mode"], line["step"])

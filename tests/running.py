@@ -55,7 +55,7 @@ TINY = as_flags({**SMALLEST, "pool_size": 3, "sample_every": 1000})
 # Processes come from one that has imported TensorFlow, which takes longer than most of what is
 # tested, and has done nothing else.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["cyclegan_tf.translate", "cyclegan_tf.training.experiment"])
+_PROCESSES.set_forkserver_preload(["cyclegan_tf.translate", "cyclegan_tf.runs.experiment"])
 
 
 class Command:

@@ -8,7 +8,7 @@ import pytest
 
 from cyclegan_tf import train
 from cyclegan_tf.cli import CommandLine
-from cyclegan_tf.config import Config, options
+from cyclegan_tf.config.config import Config, options
 from cyclegan_tf.errors import UserError
 
 NAMES = [field.name for _, field, _ in options(Config())]

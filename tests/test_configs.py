@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cyclegan_tf import cli, stylize, train
-from cyclegan_tf.config import Config
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.config.config import Config
+from cyclegan_tf.images.images import read_image, write_image
 
 ROOT = Path(__file__).parent.parent
 ALL = sorted((ROOT / "configs").glob("*.flags"))

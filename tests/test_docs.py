@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import cyclegan_tf
-from cyclegan_tf.config import Config, options
-from cyclegan_tf.style_options import BackboneOptions, StyleOptions
+from cyclegan_tf.config.config import Config, options
+from cyclegan_tf.neural_style.options import BackboneOptions, StyleOptions
 
 ROOT = Path(__file__).parents[1]
 PAGES = {

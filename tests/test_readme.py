@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf import compare, convert, evaluate, export, report, stylize, train, translate
-from cyclegan_tf.images import write_image
+from cyclegan_tf.images.images import write_image
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -7,8 +7,8 @@ import pytest
 from running import TINY
 
 from cyclegan_tf import train
-from cyclegan_tf.images import UnreadableImageError
-from cyclegan_tf.training.experiment import Experiment
+from cyclegan_tf.images.images import UnreadableImageError
+from cyclegan_tf.runs.experiment import Experiment
 from cyclegan_tf.training.loop import NotFinite
 
 

@@ -9,8 +9,8 @@ from collections.abc import Collection
 
 import tensorflow as tf
 
-from cyclegan_tf.images import to_float
-from cyclegan_tf.run_options import AUGMENTATIONS
+from cyclegan_tf.config.run_options import AUGMENTATIONS
+from cyclegan_tf.images.images import to_float
 
 
 def augment(

@@ -11,7 +11,7 @@ import numpy as np
 from cyclegan_tf.data.folder_source import check_unreadable, some
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.data.sources import ImageSource
-from cyclegan_tf.images import UnreadableImageError
+from cyclegan_tf.images.images import UnreadableImageError
 from cyclegan_tf.progress import progress_bar
 
 _AT_ONCE = 64  # Pictures in work while loading; bounds what waits beside the cache.

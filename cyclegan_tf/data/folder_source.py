@@ -11,7 +11,7 @@ import numpy as np
 
 from cyclegan_tf.data.picture_files import open_folder
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import UnreadableImageError
+from cyclegan_tf.images.images import UnreadableImageError
 
 MAX_LOST_FRACTION = 0.25  # Of a domain's pictures; with more, it is not what the user meant.
 _NAMED_AT_MOST = 20

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from cyclegan_tf.config.run_options import PREPROCESS
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import MAX_PIXELS, UnreadableImageError
-from cyclegan_tf.run_options import PREPROCESS
+from cyclegan_tf.images.images import MAX_PIXELS, UnreadableImageError
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Geometry:
     need, by resizing (the official code does so for `none` only, and to multiples of 4).
 
     Attributes:
-        preprocess: One of `cyclegan_tf.run_options.PREPROCESS`.
+        preprocess: One of `cyclegan_tf.config.run_options.PREPROCESS`.
         load_size: In pixels.
         crop_size: In pixels.
         multiple: What the sides of a picture have to be multiples of, in pixels.

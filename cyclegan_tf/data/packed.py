@@ -15,7 +15,7 @@ from pathlib import Path
 from cyclegan_tf.data.shards import Records, Shard
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import write_atomically
-from cyclegan_tf.images import UnreadableImageError
+from cyclegan_tf.images.images import UnreadableImageError
 
 _FORMAT = "cyclegan_tf packed folder 1"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cyclegan_tf.data.packed import PackedFiles, is_packed
-from cyclegan_tf.images import find_images
+from cyclegan_tf.images.images import find_images
 
 
 class PictureFiles(Protocol):

@@ -18,7 +18,7 @@ from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.folder_source import some
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import UnreadableImageError
+from cyclegan_tf.images.images import UnreadableImageError
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def unpaired_dataset(
         domain_a: Pictures of domain A, fitted to `geometry`.
         domain_b: Pictures of domain B, likewise.
         geometry: Gives the crop.
-        augment: Any of `cyclegan_tf.run_options.AUGMENTATIONS`.
+        augment: Any of `cyclegan_tf.config.run_options.AUGMENTATIONS`.
         batch_size: Over all replicas.
         seed: Any integer.
         start_step: Number of the first batch, from 0.
@@ -144,7 +144,7 @@ def paired_dataset(
         domain_a: Pictures of domain A, fitted to `geometry`.
         domain_b: Their partners, as many; label maps are fitted to its `nearest` form.
         geometry: Gives the crop.
-        augment: Any of `cyclegan_tf.run_options.AUGMENTATIONS`.
+        augment: Any of `cyclegan_tf.config.run_options.AUGMENTATIONS`.
         batch_size: Over all replicas.
         seed: Any integer.
         start_step: Number of the first batch, from 0.

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from cyclegan_tf.data.builders import BUILTIN_NAMES, LABELS, builtin_builder, prepare
+from cyclegan_tf.data.builders.catalog import BUILTIN_NAMES, builtin_builder, prepare
+from cyclegan_tf.data.builders.features import LABELS
 from cyclegan_tf.data.folder_source import FolderSource, partners, stems
 from cyclegan_tf.data.picture_files import has_folder
 from cyclegan_tf.data.tfds_source import (
@@ -22,7 +23,7 @@ from cyclegan_tf.data.tfds_source import (
     image_features,
 )
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import UnreadableImageError, read_image, read_labels
+from cyclegan_tf.images.images import UnreadableImageError, read_image, read_labels
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cyclegan_tf.data.builders import BUILTIN_NAMES
+from cyclegan_tf.data.builders.catalog import BUILTIN_NAMES
 from cyclegan_tf.errors import UserError
 
 if TYPE_CHECKING:

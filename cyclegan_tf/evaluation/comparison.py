@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from cyclegan_tf.evaluation.kid import kernel_distance
 from cyclegan_tf.evaluation.truth import Figures, truth_figures
-from cyclegan_tf.images import to_float
+from cyclegan_tf.images.images import to_float
 from cyclegan_tf.neural_style.features import Backbone
 from cyclegan_tf.neural_style.losses import gram_matrix
 from cyclegan_tf.neural_style.objective import to_pixels

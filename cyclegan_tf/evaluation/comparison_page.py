@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from cyclegan_tf.evaluation.comparison import INPUT, TRUTH, Comparison, Costs
 from cyclegan_tf.evaluation.page import duration, write_page
 from cyclegan_tf.files import write_atomically
-from cyclegan_tf.images import write_image
-from cyclegan_tf.sheets import grid
+from cyclegan_tf.images.images import write_image
+from cyclegan_tf.images.sheets import grid
 
 # Each figure's title and number of digits.
 FIGURES = {

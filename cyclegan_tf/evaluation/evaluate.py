@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from cyclegan_tf.evaluation.labels import coloured, label_figures
 from cyclegan_tf.evaluation.truth import Translate, cycle_figures, truth_figures
-from cyclegan_tf.images import to_uint8
+from cyclegan_tf.images.images import to_uint8
+from cyclegan_tf.images.sheets import grid
 from cyclegan_tf.progress import progress_bar
-from cyclegan_tf.sheets import grid
 
 GALLERY_ROWS = 12
 _log = logging.getLogger(__name__)

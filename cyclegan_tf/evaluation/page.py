@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 
 from cyclegan_tf.files import write_atomically
-from cyclegan_tf.images import encode_jpeg, encode_png, read_image, resize
+from cyclegan_tf.images.images import encode_jpeg, encode_png, read_image, resize
 
 # It takes longer to import than most pages to write, and few have figures.
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.curves import plots, window
 from cyclegan_tf.evaluation.figures import page_rows
 from cyclegan_tf.evaluation.page import Stored, write_page
-from cyclegan_tf.sheets import spread
+from cyclegan_tf.images.sheets import spread
 
 # A page of 8 MB is still sent by mail; as text, pictures take a third more than as files.
 SAMPLES_BYTES, GALLERY_BYTES = 4_000_000, 1_200_000

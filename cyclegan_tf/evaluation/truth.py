@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf.evaluation.figures import CHANGED_ABOVE, Figures
-from cyclegan_tf.images import to_uint8
+from cyclegan_tf.images.images import to_uint8
 
 Translate = Callable[[tf.Tensor], tf.Tensor]
 

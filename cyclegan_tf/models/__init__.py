@@ -1,1 +1,9 @@
-"""What the papers define: layers, networks, losses, the image pool and the training step."""
+"""What the papers define: layers, networks, losses, the image pool and the training step.
+
+Importing this package registers its layers with Keras, so that `keras.models.load_model` can
+read networks saved as `.keras` files.
+"""
+
+from cyclegan_tf.models import autoencoders, convolution, layers, normalization
+
+__all__ = ["autoencoders", "convolution", "layers", "normalization"]

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cyclegan_tf.images import to_float
+from cyclegan_tf.images.images import to_float
 from cyclegan_tf.models.blocks import Blocks, leaky_relu, relu
 from cyclegan_tf.models.layers import RequireMultiple
 

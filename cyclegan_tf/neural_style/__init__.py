@@ -6,18 +6,24 @@ A photograph in the style of a painting::
     painted = stylize(photograph, [painting], backbone, StyleOptions(iterations=500))
 """
 
-from cyclegan_tf.neural_style.features import Backbone
-from cyclegan_tf.neural_style.objective import gram_matrices
-from cyclegan_tf.neural_style.transfer import Progress, stylize
-from cyclegan_tf.neural_style.weights import load_backbone, load_weights
-from cyclegan_tf.style_options import StyleOptions
+import importlib
+from typing import Any
 
-__all__ = [
-    "Backbone",
-    "Progress",
-    "StyleOptions",
-    "gram_matrices",
-    "load_backbone",
-    "load_weights",
-    "stylize",
-]
+# Imported on first use, because TensorFlow takes seconds.
+_HOMES = {
+    "Backbone": "features",
+    "Progress": "transfer",
+    "StyleOptions": "options",
+    "gram_matrices": "objective",
+    "load_backbone": "weights",
+    "load_weights": "weights",
+    "stylize": "transfer",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.neural_style import losses, optimize
 from cyclegan_tf.neural_style.features import Backbone
-from cyclegan_tf.style_options import StyleOptions
+from cyclegan_tf.neural_style.options import StyleOptions
 
 
 @dataclass(frozen=True)

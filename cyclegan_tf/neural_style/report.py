@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from cyclegan_tf.images import write_image
+from cyclegan_tf.images.images import write_image
 from cyclegan_tf.neural_style.transfer import Progress
 from cyclegan_tf.progress import progress_bar
 

@@ -14,11 +14,11 @@ import tensorflow as tf
 from PIL import Image
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import resize
+from cyclegan_tf.images.images import resize
 from cyclegan_tf.neural_style import optimize
 from cyclegan_tf.neural_style.features import MEAN_COLOUR, Backbone, check_layers
 from cyclegan_tf.neural_style.objective import Objective, gram_matrices, to_pixels
-from cyclegan_tf.style_options import StyleOptions
+from cyclegan_tf.neural_style.options import StyleOptions
 
 
 @dataclass(frozen=True)

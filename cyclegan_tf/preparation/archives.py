@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import IMAGE_SUFFIXES
+from cyclegan_tf.images.images import IMAGE_SUFFIXES
 from cyclegan_tf.progress import progress_bar
 
 # One of these is in every data set for this package, and a folder above them is not wanted.

@@ -12,8 +12,8 @@ import numpy as np
 
 from cyclegan_tf.data.tfds_source import find_builder, image_features
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import find_images
-from cyclegan_tf.preparation_options import plain
+from cyclegan_tf.images.images import find_images
+from cyclegan_tf.preparation.options import plain
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds

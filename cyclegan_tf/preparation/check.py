@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cyclegan_tf.data.picture_files import has_folder, open_folder
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import UnreadableImageError
+from cyclegan_tf.images.images import UnreadableImageError
 from cyclegan_tf.preparation.findings import Check, DomainContent, Place, groups, judge
 from cyclegan_tf.preparation.fingerprints import Fingerprint, fingerprint, near_pairs
 from cyclegan_tf.preparation.parallel import in_order

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from cyclegan_tf.files import write_atomically
-from cyclegan_tf.images import read_image, resize, write_image
+from cyclegan_tf.images.images import read_image, resize, write_image
+from cyclegan_tf.images.sheets import grid, spread
 from cyclegan_tf.preparation.findings import Check, DomainContent
-from cyclegan_tf.sheets import grid, spread
 
 _PICTURES, _PAIRS = 8, 12
 _SIDE = 128

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import to_pillow
+from cyclegan_tf.images.images import to_pillow
 
 
 class Box(NamedTuple):

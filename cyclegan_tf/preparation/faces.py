@@ -11,12 +11,12 @@ import numpy as np
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import remove_partial_files, write_atomically
-from cyclegan_tf.images import UnreadableImageError, encode_png, find_images, read_image
-from cyclegan_tf.preparation.crop_list import CropList
+from cyclegan_tf.images.images import UnreadableImageError, encode_png, find_images, read_image
+from cyclegan_tf.ledger import Ledger
 from cyclegan_tf.preparation.detectors import Box, Detector
 from cyclegan_tf.preparation.fingerprints import ALIKE, edges, pixel_digest, thumbnail
+from cyclegan_tf.preparation.options import FaceOptions
 from cyclegan_tf.preparation.parallel import in_order
-from cyclegan_tf.preparation_options import FaceOptions
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def crop_faces(
         raise UserError(f"the output {output} would mix with the pictures in {source}")
     remove_partial_files(output)
     made_by = {"input": str(source.resolve()), **asdict(options.validate())}
-    with closing(CropList(output, made_by)) as crops:
+    with closing(Ledger(output, made_by, "crops")) as crops:
         done = [name for name in names if crops.is_done(name, source / name)]
         rest = sorted({*names} - {*done})
         job = _Job(source, output, options, crops, _Kept.of(output, crops, done))
@@ -117,7 +117,7 @@ class _Kept:
         self._edges = np.empty((256, 0), np.float32)
 
     @classmethod
-    def of(cls, output: Path, crops: CropList, done: Sequence[str]) -> "_Kept":
+    def of(cls, output: Path, crops: Ledger, done: Sequence[str]) -> "_Kept":
         """Reads what was written before."""
         kept = cls()
         faces = [face for name in done for face in crops.entries[name]["faces"]]
@@ -153,7 +153,7 @@ class _Job:
     source: Path
     output: Path
     options: FaceOptions
-    crops: CropList
+    crops: Ledger
     kept: _Kept
 
     def write(self, name: str, outcome: list[_Face] | str, found: Cropped) -> None:

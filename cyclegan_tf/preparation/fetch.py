@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 from cyclegan_tf.data.tfds_source import is_reachable
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import new_folder
-from cyclegan_tf.images import find_images
+from cyclegan_tf.images.images import find_images
 from cyclegan_tf.preparation.archives import unpack
-from cyclegan_tf.preparation_options import FetchOptions
+from cyclegan_tf.preparation.options import FetchOptions
 from cyclegan_tf.progress import progress_bar
 
 _CHUNK = 2**20

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cyclegan_tf.images import open_image, read_image, to_pillow
+from cyclegan_tf.images.images import open_image, read_image, to_pillow
 
 _THUMBNAIL = (16, 16)
 # See `near_pairs`. Of avatars of 64 px, 99 % stay above it as JPEG of quality 75, half of them of

@@ -14,10 +14,10 @@ from cyclegan_tf.data.shards import ShardWriter
 from cyclegan_tf.data.sources import PAIRED_SPLITS
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import new_folder
-from cyclegan_tf.images import UnreadableImageError, read_image
+from cyclegan_tf.images.images import UnreadableImageError, read_image
 from cyclegan_tf.preparation.check import DOMAINS
+from cyclegan_tf.preparation.options import PackOptions
 from cyclegan_tf.preparation.parallel import in_order
-from cyclegan_tf.preparation_options import PackOptions
 
 FOLDERS = (*DOMAINS, *itertools.chain(*PAIRED_SPLITS.values()))
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from cyclegan_tf.data.folder_source import MAX_LOST_FRACTION, some
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import new_folder
-from cyclegan_tf.images import UnreadableImageError, read_image
+from cyclegan_tf.images.images import UnreadableImageError, read_image
 from cyclegan_tf.preparation.attributes import Collection, Described
 from cyclegan_tf.preparation.fingerprints import pixel_digest
+from cyclegan_tf.preparation.options import SplitOptions
 from cyclegan_tf.preparation.parallel import in_order
-from cyclegan_tf.preparation_options import SplitOptions
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from cyclegan_tf.compat import network_state
-from cyclegan_tf.images import encode_png, read_image, to_float, to_uint8
+from cyclegan_tf.images.images import encode_png, read_image, to_float, to_uint8
 from cyclegan_tf.models.autoencoders import LabelMap
 from cyclegan_tf.serving.decoding import Status
 from cyclegan_tf.serving.signatures import (

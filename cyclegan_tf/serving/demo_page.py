@@ -18,7 +18,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 import gradio as gr
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, resize
+from cyclegan_tf.images.images import read_image, resize
 
 Method = Callable[[np.ndarray], np.ndarray]
 # Its own default fetches fonts from elsewhere.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from cyclegan_tf.images import encode_png
+from cyclegan_tf.images.images import encode_png
 from cyclegan_tf.models.autoencoders import LabelMap
 from cyclegan_tf.models.layers import size_multiple
 from cyclegan_tf.serving.checks import Check

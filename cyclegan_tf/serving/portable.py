@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from cyclegan_tf.compat import network_state
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import to_uint8
+from cyclegan_tf.images.images import to_uint8
 from cyclegan_tf.models.convolution import DoublingConv2D
 from cyclegan_tf.models.layers import size_multiple
 from cyclegan_tf.serving.checks import Check, measure

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import write_atomically
-from cyclegan_tf.images import UnreadableImageError, encode_png, find_images, read_image
+from cyclegan_tf.images.images import UnreadableImageError, encode_png, find_images, read_image
 from cyclegan_tf.progress import progress_bar
 from cyclegan_tf.serving.client import Answer, Client
 from cyclegan_tf.serving.decoding import Status

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import encode_png, find_images, read_image, to_float
+from cyclegan_tf.images.images import encode_png, find_images, read_image, to_float
 from cyclegan_tf.serving.checks import Check, check
 from cyclegan_tf.serving.configuration import model_name, write_configuration
 from cyclegan_tf.serving.model_card import Origin, model_card

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from cyclegan_tf.compat import network_state
-from cyclegan_tf.images import to_float, to_uint8
+from cyclegan_tf.images.images import to_float, to_uint8
 from cyclegan_tf.models.layers import size_multiple
 from cyclegan_tf.serving.decoding import Status, decode
 from cyclegan_tf.translation.network import of_any_size

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from cyclegan_tf.errors import reason
 from cyclegan_tf.files import naming, write_atomically
-from cyclegan_tf.images import write_image
+from cyclegan_tf.images.images import write_image
 from cyclegan_tf.progress import progress_bar
 from cyclegan_tf.training.records import read_clock, read_line, step_name
 

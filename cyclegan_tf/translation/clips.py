@@ -12,8 +12,8 @@ from PIL import Image, ImageSequence
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import replacing
-from cyclegan_tf.image_headers import read_header
-from cyclegan_tf.images import UnreadableImageError, from_pillow, open_image, to_pillow
+from cyclegan_tf.images.headers import read_header
+from cyclegan_tf.images.images import UnreadableImageError, from_pillow, open_image, to_pillow
 
 # Containers by suffix, with a codec that players of each know, and how well it shall keep pictures.
 _CONTAINERS = {

@@ -13,12 +13,12 @@ import numpy as np
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import remove_partial_files
+from cyclegan_tf.ledger import Ledger
 from cyclegan_tf.models.autoencoders import LabelMap
 from cyclegan_tf.translation.job import Job, Translated
-from cyclegan_tf.translation.manifest import Manifest
+from cyclegan_tf.translation.options import TranslationOptions
 from cyclegan_tf.translation.pictures import PictureTranslator
 from cyclegan_tf.translation.tasks import check_output, find_tasks
-from cyclegan_tf.translation_options import TranslationOptions
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def translate_files(
     """Translates a picture or a clip, or all of them below a folder.
 
     A call with the same arguments goes on where the last one ended, however it ended. The
-    output's `manifest.jsonl` lists what was written and what failed, see `translation.manifest`.
+    output's `manifest.jsonl` lists what was written and what failed, see `ledger.Ledger`.
 
     Args:
         generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
@@ -75,10 +75,10 @@ def translate_files(
         **_changing_results(options),
     }
     try:
-        with closing(Manifest(output, made_by, overwrite)) as manifest:
+        with closing(Ledger(output, made_by, "translations", overwrite)) as ledger:
             remove_partial_files(output)
             network = PictureTranslator(generator, options, progress)
-            return Job(network, options, output, sheets, manifest, progress).run(tasks, failures)
+            return Job(network, options, output, sheets, ledger, progress).run(tasks, failures)
     except OSError as error:
         raise UserError(f"cannot write to {output}: {error}") from error
 

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.image_headers import Header
-from cyclegan_tf.images import UnreadableImageError, read_image, write_image
+from cyclegan_tf.images.headers import Header
+from cyclegan_tf.images.images import UnreadableImageError, read_image, write_image
+from cyclegan_tf.images.sheets import grid
+from cyclegan_tf.ledger import Ledger
 from cyclegan_tf.progress import progress_bar
-from cyclegan_tf.sheets import grid
 from cyclegan_tf.threads import in_order
 from cyclegan_tf.translation.clips import convert_clip, count_frames
 from cyclegan_tf.translation.flicker import Flicker, smoother
-from cyclegan_tf.translation.manifest import Manifest
+from cyclegan_tf.translation.options import TranslationOptions
 from cyclegan_tf.translation.pictures import PictureTranslator
 from cyclegan_tf.translation.tasks import Task, in_batches
-from cyclegan_tf.translation_options import TranslationOptions
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Job:
         options: How files are written, and clips smoothed.
         output: A folder for translations.
         sheets: A folder for sheets of input and translation, if wanted.
-        manifest: Says what is done, and is told.
+        ledger: Lists the files that are done.
         progress: Whether to show a bar.
     """
 
@@ -77,11 +77,11 @@ class Job:
         options: TranslationOptions,
         output: Path,
         sheets: Path | None,
-        manifest: Manifest,
+        ledger: Ledger,
         progress: bool,
     ) -> None:
         self._network, self._options = network, options
-        self._output, self._sheets, self._manifest = output, sheets, manifest
+        self._output, self._sheets, self._ledger = output, sheets, ledger
         self._result = Translated()
         self._quiet = not progress
 
@@ -210,7 +210,7 @@ class Job:
     def _is_done(self, task: Task) -> bool:
         sheet = self._sheet(task)
         complete = sheet is None or sheet.is_file()
-        return complete and self._manifest.is_done(task.name, task.path)
+        return complete and self._ledger.is_done(task.name, task.path)
 
     def _sheet(self, task: Task) -> Path | None:
         if self._sheets is None or task.is_clip:
@@ -218,12 +218,12 @@ class Job:
         return self._sheets / task.target.with_suffix(".png")
 
     def _succeed(self, task: Task, **facts: Any) -> None:
-        self._manifest.add(task.name, task.path, task.target, **facts)
+        self._ledger.add_output(task.name, task.path, task.target, **facts)
         self._result.written += 1
         self._bar.update()
 
     def _fail(self, name: str, reason: str) -> None:
-        self._manifest.add_failure(name, reason)
+        self._ledger.add_failure(name, reason)
         self._result.failures[name] = reason
         self._bar.update()
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from cyclegan_tf.images import to_float, to_uint8, to_uint16
+from cyclegan_tf.images.images import to_float, to_uint8, to_uint16
 from cyclegan_tf.models.layers import reflected, size_multiple
 
 # In the middle of a ResNet, a side of 8 is one of 2, the least that can be mirrored by a pixel.

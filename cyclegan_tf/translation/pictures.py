@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.translation.network import Translate, batch_translator
+from cyclegan_tf.translation.options import TranslationOptions
 from cyclegan_tf.translation.tiles import TileTranslator
-from cyclegan_tf.translation_options import TranslationOptions
 
 # What is translated at once has no more pixels, unless tiles are switched off. `resnet_9` with 64
 # filters then takes 7.4 GiB on a CPU, and in tiles of the size below about 3.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.image_headers import Header, read_header
-from cyclegan_tf.images import IMAGE_SUFFIXES, UnreadableImageError, find_images
+from cyclegan_tf.images.headers import Header, read_header
+from cyclegan_tf.images.images import IMAGE_SUFFIXES, UnreadableImageError, find_images
 from cyclegan_tf.translation.clips import VIDEO_SUFFIXES
 
 

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_tf.images import to_float
+from cyclegan_tf.images.images import to_float
 from cyclegan_tf.models.layers import size_multiple
 from cyclegan_tf.models.receptive_field import receptive_radius
 from cyclegan_tf.models.statistics import with_given_statistics

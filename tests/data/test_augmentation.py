@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from cyclegan_tf.config.run_options import AUGMENTATIONS
 from cyclegan_tf.data import augmentation
-from cyclegan_tf.images import to_float, to_uint8
-from cyclegan_tf.run_options import AUGMENTATIONS
+from cyclegan_tf.images.images import to_float, to_uint8
 
 SEEDS = [tf.constant([7, number], tf.int64) for number in range(200)]
 

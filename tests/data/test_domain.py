@@ -6,7 +6,7 @@ import pytest
 from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import UnreadableImageError
+from cyclegan_tf.images.images import UnreadableImageError
 
 IDENTITY = Geometry("resize_and_crop", load_size=8, crop_size=8)
 

@@ -5,7 +5,7 @@ import pytest
 
 from cyclegan_tf.data.folder_source import FolderSource, partners, some
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 
 
 def folder(path, names, level=0):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cyclegan_tf.config.run_options import PREPROCESS
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.run_options import PREPROCESS
 
 
 def noise(height, width, channels=3):

@@ -10,7 +10,7 @@ from cyclegan_tf.data.packed import Index, PackedFiles, checksum
 from cyclegan_tf.data.picture_files import has_folder, open_folder
 from cyclegan_tf.data.shards import ShardWriter
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import UnreadableImageError, encode_png, read_image, read_labels
+from cyclegan_tf.images.images import UnreadableImageError, encode_png, read_image, read_labels
 
 pytest.importorskip("array_record", reason="packing needs array_record (Linux, macOS on ARM)")
 

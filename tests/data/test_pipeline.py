@@ -19,7 +19,7 @@ from cyclegan_tf.data.pipeline import (
 )
 from cyclegan_tf.data.shards import ShardWriter
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import UnreadableImageError, encode_png, read_image, to_uint8
+from cyclegan_tf.images.images import UnreadableImageError, encode_png, read_image, to_uint8
 
 IDENTITY = Geometry("resize_and_crop", load_size=8, crop_size=8)
 CROPPED = Geometry("resize_and_crop", load_size=12, crop_size=8)

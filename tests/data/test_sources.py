@@ -7,7 +7,7 @@ from PIL import Image
 from cyclegan_tf.data import sources
 from cyclegan_tf.data.sources import open_sources
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import UnreadableImageError, write_image
+from cyclegan_tf.images.images import UnreadableImageError, write_image
 
 
 def fill(folder, names, level=100):

@@ -12,7 +12,7 @@ import pytest
 from cyclegan_tf.data import tfds_source
 from cyclegan_tf.data.sources import open_sources
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 
 tfds = pytest.importorskip("tensorflow_datasets")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cyclegan_tf.evaluation.comparison import Comparison, Costs
 from cyclegan_tf.evaluation.comparison_page import Contest, write_comparison
-from cyclegan_tf.images import read_image
+from cyclegan_tf.images.images import read_image
 
 SETTING = {
     **{"data": "a <b> & c", "direction": "a2b", "domain_pictures": 5},

@@ -14,8 +14,8 @@ from cyclegan_tf.evaluation.report_page import (
     Report,
     write_report,
 )
-from cyclegan_tf.images import read_image, write_image
-from cyclegan_tf.sheets import spread
+from cyclegan_tf.images.images import read_image, write_image
+from cyclegan_tf.images.sheets import spread
 
 HOSTILE = '"><img src=x onerror=alert(1)></script><b>&'
 EVALUATION = {

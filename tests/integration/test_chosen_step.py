@@ -9,7 +9,7 @@ import pytest
 from running import SMALLEST, as_flags
 
 from cyclegan_tf import evaluate, train, translate
-from cyclegan_tf.images import read_image
+from cyclegan_tf.images.images import read_image
 
 
 @pytest.fixture(scope="module")

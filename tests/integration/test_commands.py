@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from running import NO_PROCESS, SMALLEST, as_flags
 
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 
 TINY = as_flags(SMALLEST)
 

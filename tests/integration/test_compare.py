@@ -8,7 +8,7 @@ import pytest
 
 from cyclegan_tf import compare, train
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 
 TINY = ["--filters=3", "--load_size=20", "--crop_size=16", "--log_every=1", "--max_steps=2"]
 TINY += ["--checkpoint_every=1"]

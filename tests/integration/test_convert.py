@@ -10,7 +10,7 @@ import pytest
 
 from cyclegan_tf import convert, evaluate, translate
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra `torch`)")
 

@@ -13,7 +13,7 @@ from running import INTERRUPTIBLE
 
 from cyclegan_tf import demo, train
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.style_options import StyleOptions
+from cyclegan_tf.neural_style.options import StyleOptions
 
 TINY = ["--generator=resnet_1", "--filters=3", "--discriminator_layers=1", "--crop_size=16"]
 TINY += ["--load_size=20", "--max_steps=1"]
@@ -29,7 +29,7 @@ def trained(picture_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_a_run_brings_what_its_page_shows(trained: Path) -> None:
-    from cyclegan_tf.training.demonstration import load
+    from cyclegan_tf.runs.demonstration import load
 
     shown = load(trained, StyleOptions(iterations=1), RANDOM, examples=2)
     assert set(shown.translate) == set(shown.examples) == set(shown.paint) == {"a2b", "b2a"}

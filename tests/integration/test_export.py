@@ -18,8 +18,8 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from cyclegan_tf import export, train
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import encode_png as png
-from cyclegan_tf.images import read_image, to_float
+from cyclegan_tf.images.images import encode_png as png
+from cyclegan_tf.images.images import read_image, to_float
 from cyclegan_tf.translation.network import translator
 
 TINY = ("--generator=resnet_1", "--filters=3", "--discriminator_layers=1", "--load_size=20")

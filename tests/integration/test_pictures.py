@@ -12,7 +12,7 @@ from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.folder_source import FolderSource
 from cyclegan_tf.data.geometry import Geometry
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image
+from cyclegan_tf.images.images import read_image
 from cyclegan_tf.translation.files import translate_files
 
 GOOD, BAD = picture_zoo.good_pictures(), picture_zoo.bad_pictures()

@@ -11,7 +11,7 @@ import pytest
 from cyclegan_tf import prepare, train
 from cyclegan_tf.data import tfds_source
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 from cyclegan_tf.preparation.fetch import known_archives
 
 

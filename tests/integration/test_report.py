@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cyclegan_tf.config import Config
-from cyclegan_tf.training.workdir import Workdir
+from cyclegan_tf.config.config import Config
+from cyclegan_tf.runs.workdir import Workdir
 
 CODE = """
 import sys

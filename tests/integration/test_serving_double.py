@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cyclegan_tf.images import encode_png as png
-from cyclegan_tf.images import read_image, to_float, write_image
+from cyclegan_tf.images.images import encode_png as png
+from cyclegan_tf.images.images import read_image, to_float, write_image
 from cyclegan_tf.translation.network import translator
 
 pytest.importorskip("tensorflow_serving", reason="needs tensorflow-serving-api")

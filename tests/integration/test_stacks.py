@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from cyclegan_tf import compat, train, translate
-from cyclegan_tf.images import write_image
+from cyclegan_tf.images.images import write_image
 from cyclegan_tf.models.normalization import InstanceNormalization
-from cyclegan_tf.training.restoring import load_generators
+from cyclegan_tf.runs.run import load_generators
 
 OTHER = os.environ.get("CYCLEGAN_TF_OTHER_PYTHON")
 TINY = (
@@ -32,7 +32,7 @@ TINY = (
 )
 LOAD_AND_RUN = """
 import sys, numpy as np
-from cyclegan_tf.training.restoring import load_generators
+from cyclegan_tf.runs.run import load_generators
 workdir, inputs, outputs = sys.argv[1:]
 _, generators = load_generators(workdir)
 x = np.load(inputs)

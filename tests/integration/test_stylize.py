@@ -11,7 +11,7 @@ from running import INTERRUPTIBLE
 
 from cyclegan_tf import stylize
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ import pytest
 import tensorflow as tf
 from running import SMALLEST, error_line, filled
 
-from cyclegan_tf.config import Config
-from cyclegan_tf.training.experiment import Experiment
-from cyclegan_tf.training.workdir import Workdir
+from cyclegan_tf.config.config import Config
+from cyclegan_tf.runs.experiment import Experiment
+from cyclegan_tf.runs.workdir import Workdir
 
 TINY = {**SMALLEST, "sample_every": 1000, "learning_rate": 2e-6}
 CYCLEGAN = {"pool_size": 3, "ema": 0.9, "augment": "flip,crop,colour"}

@@ -9,8 +9,8 @@ import tensorflow as tf
 from cyclegan_tf.neural_style.features import Backbone
 from cyclegan_tf.neural_style.objective import Objective, gram_matrices, to_pixels
 from cyclegan_tf.neural_style.optimize import AdamState, adam
+from cyclegan_tf.neural_style.options import StyleOptions
 from cyclegan_tf.neural_style.weights import load_weights
-from cyclegan_tf.style_options import StyleOptions
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 import style_reference as reference  # noqa: E402

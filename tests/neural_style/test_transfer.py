@@ -9,9 +9,9 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.neural_style import objective
 from cyclegan_tf.neural_style.features import MEAN_COLOUR, Backbone
 from cyclegan_tf.neural_style.objective import Objective, gram_matrices, to_pixels
+from cyclegan_tf.neural_style.options import StyleOptions
 from cyclegan_tf.neural_style.transfer import stylize, with_colours_of
 from cyclegan_tf.neural_style.weights import random_weights
-from cyclegan_tf.style_options import StyleOptions
 
 LOW = {"content_layers": "relu2_1", "style_layers": "relu1_1,relu2_1"}
 FIELDS = {field.name for field in dataclasses.fields(StyleOptions)}

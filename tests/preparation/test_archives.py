@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import encode_png
+from cyclegan_tf.images.images import encode_png
 from cyclegan_tf.preparation.archives import unpack
 
 PNG = encode_png(np.zeros((4, 4, 3), np.uint8))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cyclegan_tf.data import tfds_source
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 from cyclegan_tf.preparation.attributes import open_collection, open_table
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cyclegan_tf.data.sources import open_sources
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 from cyclegan_tf.preparation.check import check, default_output, domain_folders
 from cyclegan_tf.preparation.check_report import table, write_report
 

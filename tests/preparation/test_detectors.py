@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image
+from cyclegan_tf.images.images import read_image
 from cyclegan_tf.preparation.detectors import open_detector
 
 PORTRAIT = Path(matplotlib.get_data_path(), "sample_data/grace_hopper.jpg")

@@ -7,10 +7,10 @@ import pytest
 from running import NO_PROCESS
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 from cyclegan_tf.preparation.detectors import Box
 from cyclegan_tf.preparation.faces import crop_faces, square
-from cyclegan_tf.preparation_options import FaceOptions
+from cyclegan_tf.preparation.options import FaceOptions
 
 OPTIONS = FaceOptions(detector="red", margin=0.25, min_size=20)
 RED = (255, 0, 0)
@@ -161,7 +161,7 @@ def test_repeated_faces_are_left_out(tmp_path, duplicates, repeated):
 
 def test_mistakes_are_named(scenes, tmp_path):
     crop(scenes, tmp_path / "out")
-    with pytest.raises(UserError, match="crops that are made otherwise, by .*'margin': 0.25"):
+    with pytest.raises(UserError, match="crops made with other settings: margin 0.25, not"):
         crop(scenes, tmp_path / "out", options=FaceOptions(detector="red"))
     with pytest.raises(UserError, match="would mix with the pictures"):
         crop(scenes, scenes / "faces")

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import encode_png, read_image
+from cyclegan_tf.images.images import encode_png, read_image
 from cyclegan_tf.preparation.fetch import fetch, known_archives
-from cyclegan_tf.preparation_options import FetchOptions
+from cyclegan_tf.preparation.options import FetchOptions
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_what_is_killed_leaves_no_folder_and_can_be_done_again(archive, tmp_path
 import os, signal
 from pathlib import Path
 from cyclegan_tf.preparation import archives, fetch
-from cyclegan_tf.preparation_options import FetchOptions
+from cyclegan_tf.preparation.options import FetchOptions
 copy = archives.shutil.copyfileobj
 def killed(source, file):
     if "trainB" in file.name:

@@ -12,11 +12,11 @@ from cyclegan_tf.data.picture_files import open_folder
 from cyclegan_tf.data.pipeline import keep_pairs, paired_dataset, unpaired_dataset
 from cyclegan_tf.data.sources import open_sources
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import encode_png, read_labels, write_image
+from cyclegan_tf.images.images import encode_png, read_labels, write_image
 from cyclegan_tf.preparation.check import check, domain_folders
 from cyclegan_tf.preparation.check_report import write_report
+from cyclegan_tf.preparation.options import PackOptions
 from cyclegan_tf.preparation.pack import pack
-from cyclegan_tf.preparation_options import PackOptions
 
 pytest.importorskip("array_record", reason="packing needs array_record (Linux, macOS on ARM)")
 

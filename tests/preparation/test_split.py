@@ -7,11 +7,11 @@ import pytest
 
 from cyclegan_tf.data.sources import open_sources
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 from cyclegan_tf.preparation.attributes import open_table
 from cyclegan_tf.preparation.check import check, domain_folders
+from cyclegan_tf.preparation.options import SplitOptions
 from cyclegan_tf.preparation.split import split_collection
-from cyclegan_tf.preparation_options import SplitOptions
 
 BLOND = SplitOptions("hair", "blond,red", test_fraction=0.25)
 

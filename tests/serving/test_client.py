@@ -16,7 +16,7 @@ from PIL import Image
 
 from cyclegan_tf import client as command
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import encode_png, read_image, write_image
+from cyclegan_tf.images.images import encode_png, read_image, write_image
 from cyclegan_tf.translation.network import translator
 
 grpc = pytest.importorskip("grpc", reason="needs the extra client")

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image, PngImagePlugin
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image
+from cyclegan_tf.images.images import read_image
 from cyclegan_tf.serving.decoding import Status, decode
 
 MAX_PIXELS = 5000

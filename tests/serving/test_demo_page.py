@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 
 pytest.importorskip("gradio", reason="needs the extra demo")
 SERVER = Path(__file__).parents[1] / "demo_server.py"

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import write_image
+from cyclegan_tf.images.images import write_image
 from cyclegan_tf.models.autoencoders import label_maps, segnet
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.serving.checks import check_neighbours, check_operations, check_weights

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.compat import network_state
-from cyclegan_tf.images import encode_png as png
-from cyclegan_tf.images import read_image, to_float
+from cyclegan_tf.images.images import encode_png as png
+from cyclegan_tf.images.images import read_image, to_float
 from cyclegan_tf.models.autoencoders import label_maps, segnet
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.serving.checks import ask

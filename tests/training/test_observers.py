@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from running import filled
 
-from cyclegan_tf.images import read_image
+from cyclegan_tf.images.images import read_image
 from cyclegan_tf.training.observers import (
     Clock,
     MetricsLog,

@@ -9,11 +9,11 @@ from known_networks import identity
 from PIL import Image, ImageSequence
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import UnreadableImageError, write_image
+from cyclegan_tf.images.images import UnreadableImageError, write_image
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.translation.clips import convert_clip, count_frames
 from cyclegan_tf.translation.files import translate_files
-from cyclegan_tf.translation_options import TranslationOptions
+from cyclegan_tf.translation.options import TranslationOptions
 
 DURATIONS = [40, 80, 120, 40, 40]
 

@@ -10,12 +10,12 @@ from PIL import ExifTags, Image, ImageCms
 from running import NO_PROCESS
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images import read_image, write_image
+from cyclegan_tf.images.images import read_image, write_image
 from cyclegan_tf.models.autoencoders import label_maps
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.translation.files import translate_files
 from cyclegan_tf.translation.network import translator
-from cyclegan_tf.translation_options import TranslationOptions
+from cyclegan_tf.translation.options import TranslationOptions
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-from cyclegan_tf.data.builders import LABELS, demo_data_package
+from cyclegan_tf.data.builders.features import LABELS, demo_data_package
 
 PARTS = LABELS["avatars/parts"]
 

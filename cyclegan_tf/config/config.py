@@ -1,0 +1,214 @@
+"""A whole run: its options together, what they must not contradict, and their form in JSON."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from cyclegan_tf.config.run_options import (
+    AUGMENTATIONS,
+    MODEL_DEFAULTS,
+    MODELS,
+    WITH_DROPOUT,
+    DataConfig,
+    ModelConfig,
+    ObjectiveConfig,
+    OptimizerConfig,
+    RunConfig,
+)
+from cyclegan_tf.errors import UserError
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole run. Construct it, then call `validate()`.
+
+    Attributes:
+        data: Where the pictures come from and how they become network inputs.
+        model: The networks.
+        objective: What the networks are trained for.
+        optimizer: How the weights move, and in which arithmetic.
+        run: How far, how often and on what; the only ones that may change when it is continued.
+    """
+
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    @classmethod
+    def of(cls, model: str) -> "Config":
+        """Returns the defaults of a model; an unknown one is left to `validate`."""
+        return cls().replace({"model": model, **MODEL_DEFAULTS.get(model, {})})
+
+    @property
+    def paired(self) -> bool:
+        """Whether the model learns from pairs."""
+        model = self.model.model
+        return model == "pix2pix" or (
+            model == "autoencoder" and self.objective.task != "reconstruct"
+        )
+
+    @property
+    def needs_b(self) -> bool:
+        """Whether the model looks at domain B at all."""
+        return self.paired or self.model.model == "cyclegan"
+
+    def validate(self) -> "Config":
+        """Checks every bound.
+
+        Returns:
+            The configuration itself.
+
+        Raises:
+            UserError: If an option is outside its bounds, or two options contradict.
+        """
+        for group in dataclasses.fields(self):
+            getattr(self, group.name).validate()
+        self._check_model()
+        unknown = [name for name in self.data.augmentations if name not in AUGMENTATIONS]
+        if unknown:
+            raise UserError(
+                f"--augment={self.data.augment}: unknown {', '.join(unknown)}; expected a comma "
+                f"list of {', '.join(AUGMENTATIONS)}, or none"
+            )
+        self._check_geometry()
+        self._check_channels()
+        return self
+
+    def _check_model(self) -> None:
+        model, defaults = self.model.model, Config.of(self.model.model)
+        for (_, option_field, value), (_, _, default) in zip(
+            options(self), options(defaults), strict=True
+        ):
+            models = option_field.metadata.get("models", MODELS)
+            if model not in models and value != default:
+                raise UserError(
+                    f"--{option_field.name}={value} says nothing to --model={model}; it is for "
+                    f"{' and '.join(models)}"
+                )
+        generator = self.model.generator
+        for name, value, kinds in (
+            ("bottleneck", self.model.bottleneck, ("encoder_decoder",)),
+            ("dropout", self.model.dropout, WITH_DROPOUT),
+            ("upsampling", self.model.upsampling != "transposed", ("resnet", "gated", "unet")),
+        ):
+            if value and not generator.startswith(kinds):
+                raise UserError(
+                    f"--{name} says nothing to --generator={generator}; it is for "
+                    f"{' and '.join(kinds)}"
+                )
+        if self.run.remat and self.model.drops:
+            raise UserError("--remat would draw another dropout the second time; leave one out")
+        if self.run.remat and self.model.norm == "batch":
+            raise UserError("--remat would count each batch twice in --norm=batch; leave one out")
+
+    def _check_channels(self) -> None:
+        channels = f"--channels_a={self.data.channels_a}, --channels_b={self.data.channels_b}"
+        if self.data.channels_a == self.data.channels_b:
+            return
+        if self.model.generator.startswith("gated_"):
+            raise UserError(
+                f"--generator={self.model.generator} blends its result into its input, which "
+                f"needs equal channels, not {channels}"
+            )
+        if self.model.model == "cyclegan" and self.objective.lambda_identity:
+            raise UserError(
+                "identity losses compare a domain with itself through the other one's generator: "
+                f"with {channels}, give --lambda_identity=0"
+            )
+
+    def _check_geometry(self) -> None:
+        data, multiple = self.data, self.model.size_multiple
+        crops = data.preprocess.endswith("crop")
+        if crops and data.crop_size % multiple:
+            raise UserError(
+                f"--crop_size={data.crop_size}: --generator={self.model.generator} needs a "
+                f"multiple of {multiple}"
+            )
+        self._check_discriminator(data.crop_size if crops else data.load_size)
+        resized = data.preprocess in ("resize_and_crop", "scale_width_and_crop")
+        if resized and data.load_size < data.crop_size:
+            raise UserError(
+                f"--load_size={data.load_size} is smaller than --crop_size={data.crop_size}; "
+                "raise the first or lower the second"
+            )
+        if data.preprocess in ("scale_width", "none") and (data.batch_size > 1 or self._pool_size):
+            raise UserError(
+                f"--preprocess={data.preprocess} gives pictures of different sizes, which cannot "
+                "share a batch or a pool: use --batch_size=1 and --pool_size=0, "
+                f"not {data.batch_size} and {self._pool_size}"
+            )
+
+    def _check_discriminator(self, seen: int) -> None:
+        layers = self.model.discriminator_layers
+        judges_patches = self.model.model != "autoencoder" and self.model.discriminator == "patch"
+        if judges_patches and self.data.preprocess != "none" and seen // 2**layers < 3:
+            raise UserError(
+                f"--discriminator_layers={layers} leaves nothing of pictures of {seen} px: take "
+                f"fewer layers, or pictures of at least {3 * 2**layers} px"
+            )
+
+    @property
+    def _pool_size(self) -> int:
+        return self.objective.pool_size if self.model.model == "cyclegan" else 0
+
+    def to_json(self) -> str:
+        """Returns the configuration as indented JSON, one object for each group."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Config":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            UserError: If the text is no JSON, or holds an option this version does not know.
+        """
+        try:
+            stored = json.loads(text)
+            groups = get_type_hints(cls)
+            return cls(**{name: groups[name](**values) for name, values in stored.items()})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"not a configuration of this version: {error}") from None
+
+    def replace(self, values: Mapping[str, Any]) -> "Config":
+        """Returns a copy with options changed, by their flat names.
+
+        Args:
+            values: New values by option name, as on the command line.
+        """
+        return Config(
+            **{
+                group.name: dataclasses.replace(
+                    part := getattr(self, group.name),
+                    **{
+                        f.name: values[f.name] for f in dataclasses.fields(part) if f.name in values
+                    },
+                )
+                for group in dataclasses.fields(self)
+            }
+        )
+
+    def differences(self, other: "Config") -> list[str]:
+        """Lists the options in which `other` would compute something else.
+
+        Returns:
+            `name: own value -> other value` for each; options of `RunConfig` do not count.
+        """
+        return [
+            f"{option_field.name}: {mine} -> {theirs}"
+            for (group, option_field, mine), (_, _, theirs) in zip(
+                options(self), options(other), strict=True
+            )
+            if group != "run" and mine != theirs
+        ]
+
+
+def options(config: Config) -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:
+    """Yields `(group name, field, value)` for every option of a configuration."""
+    for group in dataclasses.fields(config):
+        part = getattr(config, group.name)
+        for option_field in dataclasses.fields(part):
+            yield group.name, option_field, getattr(part, option_field.name)

@@ -1,0 +1,306 @@
+"""Everything a run can be told, each option with its default, its meaning and its bounds.
+
+The command line (`cli.py`) is derived from these dataclasses; `config.py` puts them together.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from cyclegan_tf.config.option import Options, option
+
+# By what the flag takes, as people call them.
+MODELS = {"cyclegan": "CycleGAN", "pix2pix": "pix2pix", "autoencoder": "autoencoder"}
+EVAL_MODE = (
+    "Translate with dropout off and running batch statistics; as published, dropout stays on and "
+    "batch norm takes each picture's own."
+)
+AUGMENTATIONS = ("flip", "crop", "rotate", "colour")
+# How the names of those generators begin that have dropout.
+WITH_DROPOUT = ("resnet", "unet")
+PREPROCESS = ("resize_and_crop", "resize", "crop", "scale_width", "scale_width_and_crop", "none")
+
+
+@dataclass(frozen=True)
+class DataConfig(Options):
+    """Where the pictures come from and how they become network inputs."""
+
+    data: str = option(
+        "",
+        "A folder with trainA and trainB (and testA, testB), for paired models also with train "
+        "and test of A|B side by side; tfds:NAME/CONFIG; or a built-in: avatars/blond2ginger, "
+        "avatars/short2long, avatars/parts, earth/satellite2relief.",
+    )
+    data_a: str = option("", "Folder of domain A, instead of --data.")
+    data_b: str = option("", "Folder of domain B, instead of --data.")
+    swap: bool = option(False, "Exchange the domains: what lies there as B is taken for A.")
+    channels_a: int = option(
+        3, "Channels of domain A: 1 grey, 2 with alpha, 3 RGB, 4 RGBA.", minimum=1, maximum=4
+    )
+    channels_b: int = option(
+        3, "Channels of domain B: 1 grey, 2 with alpha, 3 RGB, 4 RGBA.", minimum=1, maximum=4
+    )
+    preprocess: str = option(
+        "resize_and_crop", "How a picture comes to the networks' size.", choices=PREPROCESS
+    )
+    load_size: int = option(286, "Size a picture is resized to, in pixels.", minimum=8)
+    crop_size: int = option(256, "Size of the crop the networks see, in pixels.", minimum=8)
+    augment: str = option(
+        "flip,crop", f"Comma list of {', '.join(AUGMENTATIONS)}; or none.", pattern="[a-z,]+"
+    )
+    batch_size: int = option(1, "Pictures of each domain in a step, over all replicas.", minimum=1)
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """`augment` as a tuple of names, empty for `none`."""
+        return () if self.augment == "none" else tuple(self.augment.split(","))
+
+
+@dataclass(frozen=True)
+class ModelConfig(Options):
+    """The networks."""
+
+    model: str = option(
+        "cyclegan",
+        "cyclegan for two unpaired domains; pix2pix for pairs; autoencoder for the step before "
+        "adversarial training. Each has defaults of its own, see docs/fidelity.md.",
+        choices=tuple(MODELS),
+    )
+    generator: str = option(
+        "resnet_9",
+        "resnet_N with N residual blocks (6 for 128 px, 9 from 256 px on); gated_resnet_N, "
+        "which blends its result into its input; unet_N for multiples of N px, a power of 2; "
+        "encoder_decoder; or segnet.",
+        pattern=r"(gated_)?resnet_\d+|unet_(32|64|128|256|512)|encoder_decoder|segnet",
+    )
+    upsampling: str = option(
+        "transposed",
+        "How the generator enlarges: transposed convolution, or resize then convolution, which "
+        "leaves no checkerboard.",
+        choices=("transposed", "resize"),
+    )
+    bottleneck: int | None = option(
+        None,
+        "Channels of the narrowest layer of encoder_decoder (default: as its neighbours).",
+        minimum=1,
+    )
+    discriminator: str = option(
+        "patch",
+        "patch judges overlapping patches; pixel each pixel by itself.",
+        choices=("patch", "pixel"),
+        models=("cyclegan", "pix2pix"),
+    )
+    discriminator_layers: int = option(
+        3,
+        "Strided layers of the PatchGAN; 3 sees patches of 70 px.",
+        minimum=1,
+        maximum=5,
+        models=("cyclegan", "pix2pix"),
+    )
+    filters: int = option(64, "Channels of a generator's first layer.", minimum=1)
+    discriminator_filters: int | None = option(
+        None,
+        "Channels of a discriminator's first layer (default: filters).",
+        minimum=1,
+        models=("cyclegan", "pix2pix"),
+    )
+    norm: str = option(
+        "instance",
+        "Normalization after a convolution.",
+        choices=("instance", "batch", "none"),
+    )
+    spectral_norm: bool = option(
+        False,
+        "Divide each of the discriminator's kernels by its largest singular value.",
+        models=("cyclegan", "pix2pix"),
+    )
+    dropout: bool | None = option(
+        None,
+        "Drop half of some features, in residual blocks or U-Net ups (default: in pix2pix, if its "
+        "generator is one of these).",
+    )
+    init_weights: str = option(
+        "normal",
+        "Distribution of the initial kernels.",
+        choices=("normal", "xavier", "kaiming", "orthogonal"),
+    )
+    init_gain: float | None = option(
+        None,
+        "Standard deviation of the initial kernels for normal, their factor otherwise (default: "
+        "0.02, for kaiming 1).",
+        above=0.0,
+    )
+
+    @property
+    def drops(self) -> bool:
+        """Whether there is dropout: `dropout`, or as published."""
+        has_it = self.generator.startswith(WITH_DROPOUT)
+        return self.model == "pix2pix" and has_it if self.dropout is None else self.dropout
+
+    @property
+    def size_multiple(self) -> int:
+        """What height and width of a picture have to be multiples of."""
+        kind, _, size = self.generator.rpartition("_")
+        return {"unet": int(size) if size.isdigit() else 0, "resnet": 4, "gated_resnet": 4}.get(
+            kind, 16
+        )
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig(Options):
+    """What the networks are trained for."""
+
+    gan_mode: str = option(
+        "lsgan",
+        "Adversarial loss: least squares, cross-entropy, Wasserstein with gradient penalty, hinge.",
+        choices=("lsgan", "vanilla", "wgangp", "hinge"),
+        models=("cyclegan", "pix2pix"),
+    )
+    lambda_gradient_penalty: float = option(
+        10.0,
+        "Weight of the gradient penalty of --gan_mode=wgangp.",
+        minimum=0.0,
+        models=("cyclegan", "pix2pix"),
+    )
+    lambda_cycle: float = option(
+        10.0, "Weight of the cycle losses.", minimum=0.0, models=("cyclegan",)
+    )
+    lambda_a: float | None = option(
+        None,
+        "Weight of the cycle a -> b -> a (default: lambda_cycle).",
+        minimum=0.0,
+        models=("cyclegan",),
+    )
+    lambda_b: float | None = option(
+        None,
+        "Weight of the cycle b -> a -> b (default: lambda_cycle).",
+        minimum=0.0,
+        models=("cyclegan",),
+    )
+    lambda_identity: float = option(
+        0.5,
+        "Weight of the identity losses, relative to the cycle weights.",
+        minimum=0.0,
+        models=("cyclegan",),
+    )
+    lambda_l1: float = option(
+        100.0, "Weight of the distance to the truth.", minimum=0.0, models=("pix2pix",)
+    )
+    pool_size: int = option(
+        50, "Generated pictures kept for the discriminators.", minimum=0, models=("cyclegan",)
+    )
+    task: str = option(
+        "reconstruct",
+        "reconstruct the pictures of A; translate them to their partners in B; or segment: B "
+        "holds class numbers.",
+        choices=("reconstruct", "translate", "segment"),
+        models=("autoencoder",),
+    )
+    pixel_loss: str = option(
+        "l2",
+        "Distance to the target: absolute (l1) or squared (l2) difference.",
+        choices=("l1", "l2"),
+        models=("autoencoder",),
+    )
+    noise: float = option(
+        0.0,
+        "Standard deviation of the noise added to inputs in training and evaluation, for the range "
+        "[-1, 1].",
+        minimum=0.0,
+        models=("autoencoder",),
+    )
+    classes: int | None = option(
+        None,
+        "Classes to segment, numbered from 0 (default: those of a built-in data set).",
+        minimum=2,
+        maximum=256,
+        models=("autoencoder",),
+    )
+
+
+@dataclass(frozen=True)
+class OptimizerConfig(Options):
+    """How the weights move, and in which arithmetic."""
+
+    learning_rate: float = option(2e-4, "Adam's learning rate.", above=0.0)
+    schedule: str = option(
+        "linear",
+        "linear: constant for --epochs, then down to zero over --decay_epochs; step: a tenth "
+        "after every --decay_every epochs; cosine: half a wave over all epochs; or constant.",
+        choices=("linear", "step", "cosine", "constant"),
+    )
+    epochs: int = option(100, "Epochs at the full learning rate.", minimum=1)
+    decay_epochs: int = option(100, "Epochs after these.", minimum=0)
+    decay_every: int = option(50, "Epochs between the drops of --schedule=step.", minimum=1)
+    ema: float = option(
+        0.0,
+        "Decay per step of an averaged copy of the generators, used for samples and results; "
+        "0 is off.",
+        minimum=0.0,
+        maximum=0.9999999,
+    )
+    precision: str = option(
+        "float32",
+        "Arithmetic: float32, mixed_float16 (with loss scaling) or mixed_bfloat16.",
+        choices=("float32", "mixed_float16", "mixed_bfloat16"),
+    )
+    jit_compile: bool = option(False, "Compile the step with XLA (for accelerators).")
+    seed: int = option(
+        0, "Seed of weights, order, augmentation and pool.", minimum=0, maximum=2**32 - 1
+    )
+
+
+@dataclass(frozen=True)
+class RunConfig(Options):
+    """How far, how often and on what: may change when a run is continued."""
+
+    max_steps: int | None = option(
+        None, "Steps counted from the run's first; bounds the epochs.", minimum=1
+    )
+    replicas: int | None = option(
+        None,
+        "GPUs to use, or logical CPUs where there is no GPU (default: as many GPUs as divide "
+        "the batch). Where TF_CONFIG names several workers: on each (default: 1).",
+        minimum=1,
+    )
+    wait_for_workers: float = option(
+        300.0, "Seconds to wait at the start for the other workers of TF_CONFIG.", above=0.0
+    )
+    intra_op_threads: int | None = option(
+        None,
+        "CPU threads within an operation (default: all cores). 1 is faster for small networks, "
+        "whose two halves then run side by side.",
+        minimum=1,
+    )
+    steps_per_call: int = option(
+        1,
+        "Steps taken in one call of the graph, for accelerators that wait for Python otherwise.",
+        minimum=1,
+    )
+    remat: bool = option(
+        False,
+        "Compute a generator's activations again for its gradients instead of keeping them: "
+        "less memory, about a third more time.",
+    )
+    eval_mode: bool = option(False, EVAL_MODE)
+    cache_gb: float = option(
+        4.0,
+        "Memory for decoded training pictures, in GiB; what does not fit is decoded again.",
+        minimum=0.0,
+    )
+    log_every: int = option(50, "Steps between lines of metrics.jsonl.", minimum=1)
+    sample_every: int = option(500, "Steps between sample pictures.", minimum=1)
+    checkpoint_every: int = option(1000, "Steps between checkpoints.", minimum=1)
+    keep_checkpoints: int = option(3, "Checkpoints kept.", minimum=1)
+
+
+# What a model has otherwise than the classes above, which hold CycleGAN's defaults.
+MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
+    "pix2pix": {"generator": "unet_256", "norm": "batch", "gan_mode": "vanilla"},
+    # A picture's own statistics, as the adversarial models take them, would lose its colours.
+    "autoencoder": {
+        "generator": "encoder_decoder",
+        "norm": "batch",
+        "load_size": 256,
+        "eval_mode": True,
+    },
+}

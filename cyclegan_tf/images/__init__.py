@@ -1,0 +1,1 @@
+"""Images as files and arrays: decoding, encoding, value ranges, headers and labelled sheets."""

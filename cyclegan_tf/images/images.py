@@ -1,0 +1,340 @@
+"""Pictures in and out: safe decoding, atomic writing and value ranges.
+
+A picture is `uint8 [0, 255]` outside the networks and `float32 [-1, 1]` inside; this is the
+only file that knows the factor between the two. The same file comes to the same pixels
+wherever it is read (training, translation, serving), because all of them read it here.
+"""
+
+import contextlib
+import os
+import zlib
+from collections.abc import Collection, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.files import write_atomically
+
+# Imported where it computes: to read and write pictures, nobody has to wait for it.
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+# What those suffixes may hold. Pillow would also try formats that start other programs (EPS).
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+# What keeps numbers: JPEG and WebP change them, and writers of GIF renumber the palette.
+_LABEL_FORMATS = ("PNG", "BMP", "TIFF")
+# Raw forms of grey whose levels Pillow spreads over [0, 255], with the factor.
+_SPREAD = {"L;2": 85, "L;4": 17}
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+# Pillow warns from this size on (89 megapixels); a small file may claim more than memory holds.
+MAX_PIXELS = 1024**3 // 12
+
+
+class UnreadableImageError(UserError):
+    """The bytes are no picture, only part of one, or one too large to decode safely."""
+
+
+def read_image(source: str | os.PathLike[str] | bytes, channels: int = 3) -> np.ndarray:
+    """Decodes a picture completely, whatever its format and colour mode.
+
+    The camera's rotation (EXIF) is applied. For 1 and 3 channels, transparency is laid over
+    white. 16-bit grey values are divided by 257, so that 65535 is 255; floating-point ones
+    are taken as [0, 1], or as [0, 255] if the largest exceeds 1. Animations give their first
+    frame. Colour profiles are not applied.
+
+    Args:
+        source: A path, or the encoded bytes.
+        channels: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGBA.
+
+    Returns:
+        The picture, uint8 in [0, 255], shape `(height, width, channels)`.
+
+    Raises:
+        UnreadableImageError: If the source is missing, damaged, truncated, of another kind,
+            or has more than `MAX_PIXELS` pixels (known from its header, before decoding).
+        UserError: If `channels` is none of the four.
+    """
+    _mode(channels)
+    with open_image(source) as image:
+        return from_pillow(_loaded(image), channels)
+
+
+def read_labels(source: str | os.PathLike[str] | bytes, classes: int = 256) -> np.ndarray:
+    """Decodes a label map: a grey or palette picture whose levels or indices number classes.
+
+    They are kept as they are: a palette is not looked up, and levels of 1, 2 or 4 bits are not
+    spread over [0, 255].
+
+    Args:
+        source: A path, or the encoded bytes.
+        classes: How many there are, numbered from 0.
+
+    Returns:
+        Class numbers, uint8, shape `(height, width, 1)`.
+
+    Raises:
+        UnreadableImageError: As for `read_image`, and if the picture has colours or more than
+            8 bits, a number that is no class, or a format that does not keep numbers (JPEG,
+            WebP, GIF).
+    """
+
+    with open_image(source, _LABEL_FORMATS) as image:
+        spread = next(
+            (factor for raw, factor in _SPREAD.items() if raw in str(getattr(image, "tile", ""))), 1
+        )
+        upright = _loaded(image)
+        if upright.mode not in ("1", "L", "P"):
+            raise ValueError(f"a label map is grey or has a palette, 8 bits, not {upright.mode}")
+        numbers = np.asarray(upright).astype(np.uint8) // spread
+        if (highest := int(numbers.max())) >= classes:
+            raise ValueError(f"it holds the number {highest}, and there are {classes} classes")
+        return numbers[..., np.newaxis]
+
+
+def find_images(
+    folder: str | os.PathLike[str], suffixes: Collection[str] = IMAGE_SUFFIXES
+) -> tuple[list[str], int]:
+    """Lists the pictures below a folder, by suffix; hidden files and folders are passed over.
+
+    Args:
+        folder: Where to look, nested folders included (links to folders are not followed).
+        suffixes: What counts as a picture, in lower case.
+
+    Returns:
+        The paths relative to `folder`, sorted, with `/` between their parts, and the number
+        of other files, which were ignored.
+
+    Raises:
+        UserError: If the folder is missing or a part of it cannot be listed.
+    """
+
+    def fail(error: OSError) -> None:
+        raise UserError(f"cannot list the folder {error.filename}: {error.strerror}") from error
+
+    found, ignored = [], 0
+    for parent, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.startswith("."):
+                continue
+            if Path(name).suffix.lower() in suffixes:
+                found.append(Path(parent, name).relative_to(folder).as_posix())
+            else:
+                ignored += 1
+    return sorted(found), ignored
+
+
+def write_image(
+    path: str | os.PathLike[str],
+    image: np.ndarray,
+    quality: int = 95,
+    exif: bytes = b"",
+    icc_profile: bytes = b"",
+) -> None:
+    """Writes a picture in the format of the path's suffix; folders are made as needed.
+
+    The file appears whole or not at all: it is written beside its place and then renamed.
+
+    Args:
+        path: Where to, ending in one of `IMAGE_SUFFIXES`.
+        image: uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels; or, as PNG
+            only, uint16 in [0, 65535].
+        quality: Of JPEG and WebP, 1 to 100.
+        exif: What the file shall say of the picture, in formats that can hold it.
+        icc_profile: The same, of its colours.
+
+    Raises:
+        UserError: If the suffix is unknown, or its format cannot hold this kind of picture.
+        OSError: If the file cannot be written (disk full, no permission).
+    """
+    path = Path(path)
+    file_format = Image.registered_extensions().get(path.suffix.lower())
+    if file_format not in _FORMATS:
+        kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise UserError(f"cannot write {path}: the suffix must be one of {kinds}")
+    if image.dtype == np.uint16 and file_format != "PNG":
+        raise UserError(f"cannot write {path}: pictures of 16 bits are written as .png only")
+    # What is empty is left out: some formats would write it as such.
+    facts = {"exif": exif, "icc_profile": icc_profile}
+    known: dict[str, Any] = {name: value for name, value in facts.items() if value}
+    if file_format in ("JPEG", "WEBP"):
+        known["quality"] = quality
+    encoded = BytesIO()
+    try:
+        if image.dtype == np.uint16:
+            encoded.write(_deep_png(image, exif, icc_profile))
+        else:
+            to_pillow(image).save(encoded, file_format, **known)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot write {path}: {error}; .png holds every kind") from error
+    write_atomically(path, encoded.getvalue())
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """Encodes a picture, uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels."""
+    encoded = BytesIO()
+    to_pillow(image).save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+def encode_jpeg(image: np.ndarray, quality: int = 85) -> bytes:
+    """Encodes a picture, uint8 in [0, 255], shape `(height, width, 1 or 3)`, with some loss."""
+    encoded = BytesIO()
+    to_pillow(image).save(encoded, "JPEG", quality=quality)
+    return encoded.getvalue()
+
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """Makes a picture of 1 to 4 channels one of three; what is transparent is laid over white.
+
+    Args:
+        image: uint8 in [0, 255], shape `(height, width, channels)`.
+
+    Returns:
+        uint8 in [0, 255], shape `(height, width, 3)`.
+    """
+    return np.asarray(_convert(to_pillow(image), "RGB"))
+
+
+def resize(image: np.ndarray, longer: int) -> np.ndarray:
+    """Resizes a picture (Lanczos), keeping its proportions.
+
+    Args:
+        image: uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels.
+        longer: The longer side of the result, in pixels.
+
+    Returns:
+        uint8 in [0, 255], same number of channels; the shorter side is at least 1.
+    """
+    height, width, channels = image.shape
+    scale = longer / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    resized = to_pillow(image).resize(size, Image.Resampling.LANCZOS)
+    return np.asarray(resized).reshape(*size[::-1], channels)
+
+
+def to_float(images: "tf.Tensor") -> "tf.Tensor":
+    """Maps uint8 [0, 255] to float32 [-1, 1], any shape."""
+    import tensorflow as tf
+
+    return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def to_uint8(images: "tf.Tensor") -> "tf.Tensor":
+    """Maps float [-1, 1] to uint8 [0, 255], rounded and clipped, any shape."""
+    import tensorflow as tf
+
+    levels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
+    return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
+
+
+def to_uint16(images: "tf.Tensor") -> "tf.Tensor":
+    """Maps float [-1, 1] to uint16 [0, 65535], rounded and clipped, any shape."""
+    import tensorflow as tf
+
+    levels = tf.round((tf.cast(images, tf.float32) + 1.0) * (127.5 * 257))
+    return tf.cast(tf.clip_by_value(levels, 0.0, 65535.0), tf.uint16)
+
+
+@contextlib.contextmanager
+def open_image(
+    source: str | os.PathLike[str] | bytes, formats: tuple[str, ...] = _FORMATS
+) -> Iterator[Image.Image]:
+    """Opens a picture safely, without decoding it yet.
+
+    Args:
+        source: A path, or the encoded bytes.
+        formats: Names that Pillow knows them by.
+
+    Raises:
+        UnreadableImageError: If that fails, or what is done with the picture.
+    """
+    file: BytesIO | str
+    if isinstance(source, bytes):
+        name, file = f"picture of {len(source)} bytes", BytesIO(source)
+    else:
+        name = file = os.fspath(source)
+    try:
+        with Image.open(file, formats=formats) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError(f"{image.width}x{image.height} is too large")
+            yield image
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(formats)
+        raise UnreadableImageError(f"{name}: not a picture of a known kind ({kinds})") from error
+    except Exception as error:  # On damaged bytes, Pillow's decoders raise almost every type.
+        raise UnreadableImageError(f"{name}: cannot be decoded ({error})") from error
+
+
+def from_pillow(image: Image.Image, channels: int) -> np.ndarray:
+    """Converts Pillow's picture of any mode to uint8 `(height, width, channels)`."""
+    pixels = np.asarray(_convert(_eight_bit(image), _mode(channels)))
+    return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def to_pillow(image: np.ndarray) -> Image.Image:
+    """Converts uint8 `(height, width, 1 to 4 channels)` to Pillow's picture."""
+    _mode(image.shape[-1])
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image))
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    """Decodes a picture completely and turns it upright."""
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Damaged tags are as good as none; Pillow raises several types.
+        return image
+
+
+def _mode(channels: int) -> str:
+    if channels not in _MODES:
+        raise UserError(
+            f"a picture has 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels, not {channels}"
+        )
+    return _MODES[channels]
+
+
+def _deep_png(image: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
+    """Encodes uint16 as PNG, which Pillow does not for colours."""
+    import tensorflow as tf
+
+    encoded = tf.io.encode_png(image).numpy()
+    # What describes a picture stands between the signature (8 bytes), the header (25) and pixels.
+    head = 8 + 25
+    file = BytesIO()
+    file.write(encoded[:head])
+    if icc_profile:
+        PngImagePlugin.putchunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
+    if exif:
+        PngImagePlugin.putchunk(file, b"eXIf", exif.removeprefix(b"Exif\0\0"))
+    file.write(encoded[head:])
+    return file.getvalue()
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Brings 16-bit, 32-bit and floating-point grey to 8 bits (Pillow would cut them off)."""
+    if image.mode == "F":
+        values = np.nan_to_num(np.asarray(image))
+        values = values * 255.0 if values.max() <= 1.0 else values
+    elif image.mode.startswith("I"):
+        values = np.asarray(image) / 257.0
+    else:
+        return image
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+
+
+def _convert(image: Image.Image, mode: str) -> Image.Image:
+    """Converts any 8-bit picture to one of `_MODES`; without alpha, it is laid over white."""
+    if mode in ("LA", "RGBA"):
+        return image.convert("RGBA").convert(mode)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB").convert(mode)

@@ -1,0 +1,1 @@
+"""Runs: training, opening, evaluating, converting and reporting them. Sees a whole `Config`."""

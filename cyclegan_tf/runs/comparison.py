@@ -1,0 +1,151 @@
+"""A trained run beside neural style on its own data: from a workdir to a comparison."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cyclegan_tf.config.config import Config
+from cyclegan_tf.config.run_options import MODELS
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.evaluation.comparison import Costs, Method, compare
+from cyclegan_tf.evaluation.comparison_page import Contest
+from cyclegan_tf.images.images import as_rgb
+from cyclegan_tf.neural_style.features import Backbone
+from cyclegan_tf.neural_style.objective import gram_matrices
+from cyclegan_tf.neural_style.options import NOT_FOR_COMPARING, StyleOptions
+from cyclegan_tf.neural_style.transfer import stylize
+from cyclegan_tf.progress import progress_bar
+from cyclegan_tf.runs import assembly
+from cyclegan_tf.runs.assembly import Data
+from cyclegan_tf.runs.run import restore_generators
+from cyclegan_tf.runs.workdir import Workdir
+from cyclegan_tf.training.distribution import device_name
+from cyclegan_tf.training.records import read_clock
+from cyclegan_tf.translation.network import translator
+
+ONE, DOMAIN = "neural style, one picture", "neural style, whole domain"
+
+
+def compare_with_neural_style(
+    workdir: str | Path,
+    backbone: Backbone,
+    options: StyleOptions,
+    *,
+    step: int | None = None,
+    direction: str = "a2b",
+    pictures: int = 8,
+    style: np.ndarray | None = None,
+    domain_pictures: int | None = None,
+    init: str = "content",
+) -> Contest:
+    """Compares what a run has learned with neural style on test pictures.
+
+    The style is that of training pictures, as is what the run has learned; what comes is measured
+    against test pictures.
+
+    Args:
+        workdir: Of a trained run.
+        backbone: For painting and for measuring.
+        options: Of neural style.
+        step: Of the checkpoint to take; None for the newest that is whole.
+        direction: `a2b` or `b2a`.
+        pictures: How many test pictures to compare.
+        style: The one picture of the other domain, uint8 `(height, width, 3)`; by default the
+            first one for training.
+        domain_pictures: How many training pictures stand for the whole domain; all by default.
+        init: Where painting starts, `content` or `noise`.
+
+    Raises:
+        UserError: If there is no such run, direction or test split, or its pictures are no
+            pictures to paint.
+    """
+    run = restore_generators(workdir, step=step)
+    config = run.config
+    translate = _translation(config, run.generators, direction)
+    test, train = (Data.load(config, split) for split in ("test", "train"))
+    if test is None or train is None:
+        raise UserError("the data has no test split, and training pictures would be no test")
+    inputs, targets = _pictures(config, test, direction)
+    _, trained_on = _pictures(config, train, direction)
+    domain = list(islice(trained_on, domain_pictures))
+    one = domain[0] if style is None else style
+    start = time.perf_counter()
+    bar = progress_bar(domain, desc="averaging Gram matrices", unit="image", leave=False)
+    average = gram_matrices(backbone, bar, list(options.style_weights))
+    preparation = time.perf_counter() - start
+    shown, truths = list(islice(inputs, pictures)), list(targets)
+    translate(shown[0])  # What has to be compiled is no part of a picture's cost.
+    found = compare(
+        shown,
+        {
+            MODELS[config.model.model]: translate,
+            ONE: lambda picture: stylize(picture, [one], backbone, options, init=init),
+            DOMAIN: lambda picture: stylize(
+                picture, [], backbone, options, init=init, style_targets=average
+            ),
+        },
+        truths,
+        backbone,
+        list(options.content_weights),
+        list(options.style_weights),
+        truths[: len(shown)] if test.aligned else None,
+    )
+    costs = Costs(
+        **_cost_of_training(workdir, step),
+        preparation=preparation,
+        translating=found.figures[MODELS[config.model.model]]["seconds"],
+        painting=found.figures[DOMAIN]["seconds"],
+        device=device_name(),
+    )
+    setting = {
+        "workdir": str(workdir),
+        "step": run.step,
+        "data": config.data.data or f"{config.data.data_a} and {config.data.data_b}",
+        "direction": direction,
+        "domain_pictures": len(domain),
+        "test_pictures_of_the_other_domain": len(truths),
+        "init": init,
+        "backbone": f"{backbone.name}, {backbone.pooling} pooling",
+        **{name: value for name, value in asdict(options).items() if name not in NOT_FOR_COMPARING},
+    }
+    return Contest(found, costs, one, setting)
+
+
+def _cost_of_training(workdir: str | Path, step: int | None) -> dict[str, Any]:
+    """What training took, up to a step if one was chosen, and on what, if that was recorded."""
+    clock = read_clock(Workdir(Path(workdir)).clock)
+    if clock is None or step not in (None, clock["step"]):
+        return {"training": None, "training_device": None}
+    return {"training": clock["seconds"], "training_device": clock["device"]}
+
+
+def _translation(config: Config, generators: dict[str, keras.Model], direction: str) -> Method:
+    if direction not in generators:
+        raise UserError(
+            f"--direction={direction}: this run translates {', '.join(generators)} only"
+        )
+    channels = {config.data.channels_a, config.data.channels_b if config.needs_b else 3}
+    if assembly.segments(config) or not channels <= {1, 3}:
+        raise UserError(
+            "neural style paints grey and colour pictures; this run is about label maps or "
+            "transparency"
+        )
+    generator = generators[direction]
+    own = translator(generator)
+    return lambda picture: as_rgb(
+        own(np.ascontiguousarray(picture[..., : generator.input_shape[-1]]))
+    )
+
+
+def _pictures(
+    config: Config, data: Data, direction: str
+) -> tuple[Iterator[np.ndarray], Iterator[np.ndarray]]:
+    """Gives a split's pictures of the domain that is translated, and of the other one."""
+    a, b = (map(as_rgb, pictures) for pictures in assembly.evaluation_levels(config, data))
+    return (a, b) if direction == "a2b" else (b, a)

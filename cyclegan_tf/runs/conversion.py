@@ -1,0 +1,328 @@
+"""Runs made of the authors' PyTorch checkpoints, and such checkpoints made of runs.
+
+A run that has been converted holds a checkpoint of step 0 with networks and nothing else. Until
+its training has written another, it fixes the architecture and leaves all other options open.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from cyclegan_tf.config.config import Config
+from cyclegan_tf.errors import UserError
+from cyclegan_tf.interchange.architecture import Discriminator, Generator, recognize
+from cyclegan_tf.interchange.files import find_networks, read_tensors, write_tensors
+from cyclegan_tf.interchange.weights import assign, to_official, without_leftovers
+from cyclegan_tf.runs import assembly
+from cyclegan_tf.runs.workdir import Workdir
+from cyclegan_tf.training.checkpoints import Checkpoints
+from cyclegan_tf.training.records import step_name
+
+_log = logging.getLogger(__name__)
+
+State = Mapping[str, Mapping[str, tf.Variable]]
+
+# What the authors call our networks: they name a discriminator after the generator it teaches.
+OFFICIAL = {
+    "cyclegan": {
+        "generator_ab": "G_A",
+        "generator_ba": "G_B",
+        "discriminator_b": "D_A",
+        "discriminator_a": "D_B",
+    },
+    "pix2pix": {"generator_ab": "G", "discriminator": "D"},
+}
+
+
+@dataclass(frozen=True)
+class _Official:
+    """A network of the authors, as read."""
+
+    file: Path
+    tensors: dict[str, np.ndarray]
+    architecture: Generator | Discriminator
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `to_pytorch` wrote.
+
+    Attributes:
+        files: By the names of what was written: `generator_ab` and so on, or `average_ab` where
+            the run keeps averages, which are written in the generators' place.
+        options: With which the authors' code builds these networks.
+    """
+
+    files: dict[str, Path]
+    options: str
+
+
+def from_pytorch(source: str | Path, workdir: str | Path) -> dict[str, Path]:
+    """Makes a run of the authors' checkpoint.
+
+    Args:
+        source: A folder with the files of one epoch, or the file of one generator.
+        workdir: Where the run is made.
+
+    Returns:
+        The files that were read, by the names of our networks. One generator translates in its
+        direction, two in both; training needs the discriminators as well.
+
+    Raises:
+        UserError: If a file cannot be read, holds something else or does not go with the others;
+            or if the workdir holds a run.
+    """
+    found = {name: _read(name, file) for name, file in find_networks(Path(source)).items()}
+    model, names = _identify(found)
+    networks = {own: found[name] for own, name in names.items() if name in found}
+    config = _configuration(model, networks, source)
+    state = {name: group for name, group in _networks(config).items() if name in networks}
+    for name, network in networks.items():
+        assign(state[name], network.architecture, network.tensors, str(network.file))
+    files = Workdir(Path(workdir))
+    with files.locked():
+        checkpoints = Checkpoints(files.checkpoints, state)
+        if files.config.exists() or any(checkpoints.steps()):
+            raise UserError(f"--workdir={workdir} holds a run already; choose another folder")
+        checkpoints.save(0)
+        # Last, for without a configuration there is no run.
+        files.store_config(config)
+    return {name: network.file for name, network in networks.items()}
+
+
+def to_pytorch(workdir: str | Path, folder: str | Path, step: int | None = None) -> Written:
+    """Writes the networks of a run as the authors' code reads them.
+
+    Args:
+        workdir: Of a run that has a checkpoint.
+        folder: Gets `latest_net_G_A.pth` and so on.
+        step: Of the checkpoint to take; None for the newest that is whole.
+
+    Raises:
+        UserError: If the authors' code has no such networks, there is no such checkpoint, or
+            a file is there already.
+    """
+    files = Workdir(Path(workdir))
+    config = files.run_config()
+    _check_official(config)
+    groups = stored_groups(files, config, OFFICIAL[config.model.model], step)
+    state = _networks(config)
+    wanted = {group: state[group] for group in groups.values()}
+    step = Checkpoints(files.checkpoints, wanted).restore(step)
+    architectures = {name: _architecture(config, name) for name in groups}
+    targets = {
+        name: f"latest_net_{official}.pth"
+        for name, official in OFFICIAL[config.model.model].items()
+        if name in groups
+    }
+    write_tensors(
+        Path(folder),
+        {targets[n]: to_official(state[groups[n]], architectures[n], step) for n in groups},
+    )
+    options = dict.fromkeys(option for a in architectures.values() for option in a.options)
+    written = {group: Path(folder) / targets[name] for name, group in groups.items()}
+    return Written(written, " ".join(options))
+
+
+def stored_groups(
+    files: Workdir, config: Config, names: Iterable[str], step: int | None
+) -> dict[str, str]:
+    """Returns where a checkpoint holds the networks that results come from.
+
+    Args:
+        files: Of the run.
+        config: Its configuration.
+        names: Of networks.
+        step: Of the checkpoint; None for the newest.
+
+    Returns:
+        The groups by name: of a generator its average, if the run keeps one. Of a run that was
+        converted and not trained since, those that it was converted from.
+    """
+    converted = untrained_networks(files, step)
+    if converted is not None:
+        return {name: name for name in names if name in converted}
+    kind = "average" if config.optimizer.ema else "generator"
+    return {name: name.replace("generator", kind) for name in names}
+
+
+def untrained_networks(files: Workdir, step: int | None = None) -> set[str] | None:
+    """Returns which networks a run has that was converted and not trained since.
+
+    Args:
+        files: Of the run.
+        step: Of a checkpoint: what a run was converted from stays its step 0 when it is trained.
+
+    Returns:
+        Their names; None for any other run or step.
+    """
+    steps = Checkpoints(files.checkpoints, {}).steps() if step is None else [step]
+    if steps != [0]:
+        return None
+    try:
+        reader = tf.train.load_checkpoint(str(files.checkpoints / step_name(0)))
+    except (tf.errors.OpError, ValueError):
+        return None  # Damaged: whoever restores it says so.
+    groups = {name.split("/")[0] for name in reader.get_variable_to_shape_map()}
+    return None if "generator_optimizer" in groups else set(filter(_is_network, groups))
+
+
+def check_trainable(files: Workdir, stored: Config, networks: set[str]) -> None:
+    """Checks that a converted run has all networks that training needs.
+
+    Raises:
+        UserError: If not.
+    """
+    official = OFFICIAL[stored.model.model]
+    if missing := [name for name in official if name not in networks]:
+        needed = ", ".join(f"latest_net_{official[name]}.pth" for name in missing)
+        raise UserError(
+            f"{files.root} was converted without {', '.join(missing)}, which training needs: "
+            f"convert, into another --workdir, a folder that also holds {needed}"
+        )
+
+
+def with_architecture(config: Config, stored: Config) -> Config:
+    """Returns a configuration with the architecture of another one."""
+    fixed = dataclasses.asdict(stored.model)
+    fixed |= {"channels_a": stored.data.channels_a, "channels_b": stored.data.channels_b}
+    # No kernel starts at random.
+    return config.replace({k: v for k, v in fixed.items() if not k.startswith("init_")})
+
+
+def restore_networks(files: Workdir, state: State) -> None:
+    """Starts a training from converted networks; averages of generators start as copies.
+
+    Args:
+        files: Of a converted run that has not been trained.
+        state: Of the model that is to be trained.
+    """
+    networks = {name: group for name, group in state.items() if _is_network(name)}
+    averages = {name: group for name, group in networks.items() if name.startswith("average")}
+    copies = {name.replace("average", "generator"): group for name, group in averages.items()}
+    for groups in ({n: g for n, g in networks.items() if n not in averages}, copies):
+        Checkpoints(files.checkpoints, groups).restore()
+    _log.info("starting from the converted networks in %s", files.root)
+
+
+def _is_network(group: str) -> bool:
+    kind, _, which = group.partition("_")
+    return kind in ("generator", "average", "discriminator") and which != "optimizer"
+
+
+def _networks(config: Config) -> State:
+    """Builds the networks of a run; returns their variables."""
+    # Pools would take memory for nothing.
+    model = assembly.build_model(config.replace({"pool_size": 0}), steps_per_epoch=1)
+    return {name: group for name, group in model.state().items() if _is_network(name)}
+
+
+def _read(name: str, file: Path) -> _Official:
+    tensors = without_leftovers(read_tensors(file))
+    found = recognize({key: value.shape for key, value in tensors.items()}, str(file))
+    expected = Generator if name.startswith("G") else Discriminator
+    if not isinstance(found, expected):
+        raise UserError(f"{file} holds a {found}; expected a {expected.__name__.lower()}")
+    return _Official(file, tensors, found)
+
+
+def _identify(found: Mapping[str, _Official]) -> tuple[str, dict[str, str]]:
+    """Tells the model, and which of our networks is which of the authors'."""
+    if "G" not in found:
+        return "cyclegan", OFFICIAL["cyclegan"]
+    if "D" in found or found["G"].architecture.name.startswith("unet"):
+        return "pix2pix", OFFICIAL["pix2pix"]
+    return "cyclegan", {"generator_ab": "G"}
+
+
+def _configuration(model: str, networks: Mapping[str, _Official], source: str | Path) -> Config:
+    options = _common_options(networks)
+    kind, _, size = options["generator"].partition("_")
+    if kind == "unet":
+        _log.info(
+            "a U-Net's file does not tell whether it has dropout; taken as %s's default, %s",
+            *(("pix2pix", "on") if model == "pix2pix" else ("CycleGAN", "off")),
+        )
+        # As published: 286 and 256 pixels for 8 levels.
+        options["crop_size"] = max(int(size), 128)
+        options["load_size"] = options["crop_size"] * 286 // 256
+    if model == "cyclegan" and options["channels_a"] != options["channels_b"]:
+        options["lambda_identity"] = 0.0
+    if options.get("discriminator_filters") == options["filters"]:
+        options["discriminator_filters"] = None
+    try:
+        return Config.of(model).replace({"model": model, **options}).validate()
+    except UserError as error:
+        raise UserError(f"{source} holds networks that do not exist here: {error}") from None
+
+
+def _common_options(networks: Mapping[str, _Official]) -> dict[str, Any]:
+    """Collects the options that networks were built with, in which they have to agree."""
+    options: dict[str, Any] = {}
+    owners: dict[str, Path] = {}
+    for name, network in networks.items():
+        for option, value in _options(name, network.architecture).items():
+            owner = owners.setdefault(option, network.file)
+            if options.setdefault(option, value) != value:
+                raise UserError(
+                    f"{network.file} and {owner.name} do not go together: {option} is {value} in "
+                    f"the first and {options[option]} in the second"
+                )
+    return options
+
+
+def _options(name: str, network: Generator | Discriminator) -> dict[str, Any]:
+    if isinstance(network, Generator):
+        source, target = name[-2], name[-1]
+        return {
+            "generator": network.name,
+            "filters": network.filters,
+            "norm": network.norm,
+            "dropout": network.dropout,
+            f"channels_{source}": network.in_channels,
+            f"channels_{target}": network.out_channels,
+            "channels of a pair": network.in_channels + network.out_channels,
+        }
+    domain = name.removeprefix("discriminator")
+    return {
+        "discriminator": network.name,
+        "discriminator_filters": network.filters,
+        "norm": network.norm,
+        f"channels{domain}" if domain else "channels of a pair": network.channels,
+        **({"discriminator_layers": network.layers} if network.name == "patch" else {}),
+    }
+
+
+def _architecture(config: Config, name: str) -> Generator | Discriminator:
+    """Returns what the authors would call a network of ours."""
+    model = config.model
+    channels = {"a": config.data.channels_a, "b": config.data.channels_b}
+    if name.startswith("generator"):
+        source, target = channels[name[-2]], channels[name[-1]]
+        return Generator(model.generator, source, target, model.filters, model.norm, model.drops)
+    judged = channels.get(name.removeprefix("discriminator_"), sum(channels.values()))
+    filters = model.discriminator_filters or model.filters
+    return Discriminator(
+        model.discriminator, model.discriminator_layers, judged, filters, model.norm
+    )
+
+
+def _check_official(config: Config) -> None:
+    model = config.model
+    lacking = {
+        f"--model={model.model}": model.model not in OFFICIAL,
+        f"--generator={model.generator}": not model.generator.startswith(("resnet", "unet")),
+        f"--upsampling={model.upsampling}": model.upsampling != "transposed",
+        "--spectral_norm": model.spectral_norm,
+    }
+    if named := [name for name, lacks in lacking.items() if lacks]:
+        raise UserError(
+            f"the PyTorch code for CycleGAN and pix2pix has no {' and no '.join(named)}: such a "
+            "run cannot be written for it"
+        )

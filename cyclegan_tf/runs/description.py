@@ -1,0 +1,127 @@
+"""What a run is going to do, in words, before it does it."""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from cyclegan_tf.config.config import Config
+from cyclegan_tf.evaluation.figures import table
+from cyclegan_tf.runs.assembly import geometry
+from cyclegan_tf.runs.experiment import Experiment
+from cyclegan_tf.runs.workdir import Workdir
+from cyclegan_tf.serving.model_card import Origin
+from cyclegan_tf.training.records import read_json
+
+
+def describe(experiment: Experiment) -> str:
+    """Describes a run: data, networks, steps and memory.
+
+    Args:
+        experiment: The run; its model is built, nothing is computed.
+
+    Returns:
+        A few lines, each with a title.
+    """
+    config, data, model = experiment.config, experiment.train_data, experiment.model
+    test = experiment.test_data
+    tests = f"{len(test.a)} / {len(test.b)}" if test else "none"
+    judge = f" + {config.model.discriminator}" if "discriminator" in model.players else ""
+    # Of each kind one: generators and discriminators come in twos where there are two ways.
+    sizes = {name.split("_")[0]: net.count_params() for name, net in model.networks.items()}
+    parameters = " + ".join(f"{size:,}" for size in sizes.values())
+    gigabytes = expected_memory(experiment) / 2**30
+    replicas = experiment.strategy.num_replicas_in_sync
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    workers = experiment.workers
+    devices = f"{replicas} replica(s), {gpus} GPU(s) found"
+    if workers.count > 1:
+        role = "the chief" if workers.is_chief else f"worker {workers.index}"
+        devices += f"; {workers.count} workers, this is {role}"
+    return "\n".join(
+        (
+            f"workdir:     {experiment.workdir.root}",
+            f"data:        {len(data.a)} / {len(data.b)} training pictures, {tests} test pictures",
+            f"networks:    {config.model.generator}{judge}, {parameters} parameters each way",
+            f"steps:       {experiment.stop_step:,} of {config.data.batch_size} pair(s), "
+            f"{experiment.steps_per_epoch:,} an epoch, on {devices}",
+            f"memory:      about {gigabytes:.2g} GiB on each replica, beside TensorFlow's own",
+        )
+    )
+
+
+def origin(config: Config, workdir: str | Path, step: int | None = None) -> Origin:
+    """Says where the generators of a run come from, for those who get them without the run.
+
+    Args:
+        config: Of the run.
+        workdir: Its folder.
+        step: Of the checkpoint they are from, if it was chosen: figures are of that step then.
+    """
+    data, model, optimizer = config.data, config.model, config.optimizer
+    files = Workdir(Path(workdir)).elsewhere(step=step)
+    # Of folders only the name: where they lie concerns nobody else.
+    names = [Path(name).name for name in (data.data_a, data.data_b) if name]
+    built_in = data.data if not Path(data.data).is_absolute() else Path(data.data).name
+    size = geometry(config).output_size
+    height, width = (side or data.load_size for side in size)
+    facts = {
+        "data": built_in or " and ".join(names) or "unknown",
+        "pictures": f"{width}x{height} pixels by {data.preprocess}, augmented by {data.augment}",
+        "model": model.model,
+        "generator": f"{model.generator}, {model.filters} filters, {model.norm} norm, "
+        f"{model.upsampling} upsampling",
+        "training": f"{optimizer.epochs} + {optimizer.decay_epochs} epochs at a learning rate of "
+        f"{optimizer.learning_rate:g}, batches of {data.batch_size}, seed {optimizer.seed}"
+        + ("" if step is None else f"; the checkpoint of step {step}"),
+    }
+    figures = read_json(files.evaluation)
+    return Origin(facts, (height, width), table(figures) if figures else "")
+
+
+def expected_memory(experiment: Experiment) -> int:
+    """Estimates the bytes that weights, optimizers, pools and a step's activations take.
+
+    Counts every variable once, a gradient for each trained one, and the output of every
+    layer as often as a step runs its network (what back-propagation keeps).
+    """
+    config, model = experiment.config, experiment.model
+    variables = [v for group in model.state().values() for v in group.values()]
+    trained = [v for player in model.players for v in model.trained_variables(player)]
+    fixed = sum(_bytes(v.shape) for v in variables) + sum(_bytes(v.shape) for v in trained)
+    sides = geometry(config).output_size
+    # Where pictures differ in size, one of the load size stands for all.
+    height, width = (side or config.data.load_size // 4 * 4 for side in sides)
+    local_batch = config.data.batch_size // experiment.strategy.num_replicas_in_sync
+    kept = 0.0
+    for name, network in model.networks.items():
+        shape = (local_batch, height, width, network.input_shape[-1])
+        kept += _activations(network, shape) * _runs(config, name)
+    return fixed + round(kept if config.optimizer.precision == "float32" else kept / 2)
+
+
+def _runs(config: Config, name: str) -> float:
+    """How often a step keeps a network's activations at one time."""
+    if name.startswith("discriminator"):
+        return 2
+    if config.model.model != "cyclegan":
+        return 1
+    if config.run.remat:
+        # Two passes may be one, and only one of the generators is at it at any time.
+        return 1 if config.objective.lambda_identity else 0.5
+    return 3 if config.objective.lambda_identity else 2
+
+
+def _activations(network: keras.Model, shape: tuple[int, ...]) -> int:
+    """Bytes of all layers' outputs in float32."""
+    graph = tf.function(network).get_concrete_function(tf.TensorSpec(shape)).graph
+    produced = (output for op in graph.get_operations() for output in op.outputs)
+    return sum(
+        _bytes(output.shape)
+        for output in produced
+        if output.dtype.is_floating and output.shape.rank == 4 and output.shape[0] == shape[0]
+    )
+
+
+def _bytes(shape: tf.TensorShape) -> int:
+    return 4 * int(tf.TensorShape(shape).num_elements() or 0)

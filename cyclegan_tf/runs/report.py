@@ -1,0 +1,234 @@
+"""The report of a run, gathered from its workdir, which may be all that there is."""
+
+import logging
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cyclegan_tf.config.config import Config, options
+from cyclegan_tf.config.run_options import MODELS
+from cyclegan_tf.errors import UserError, reason
+from cyclegan_tf.evaluation.figures import changed_ratio
+from cyclegan_tf.evaluation.page import duration
+from cyclegan_tf.evaluation.report_page import Command, Fact, Option, Report, write_report
+from cyclegan_tf.runs.workdir import Workdir
+from cyclegan_tf.training.records import read_clock, read_json, read_metrics, step_files
+
+_log = logging.getLogger(__name__)
+
+
+def report_run(workdir: str | Path, output: str | Path | None = None) -> Path:
+    """Writes the report of a run, in whatever state that is; of the run, it only reads.
+
+    Args:
+        workdir: Of the run.
+        output: The page's file; `report.html` in the workdir by default.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        UserError: If there is no run, or the page cannot be written.
+    """
+    files = Workdir(Path(workdir))
+    config = files.run_config()
+    page = files.report if output is None else Path(output)
+    try:
+        write_report(page, gather(files, config))
+    except OSError as error:
+        raise UserError(
+            f"cannot write the report to {page}: {error}; --output=FILE takes another place"
+        ) from error
+    return page
+
+
+def report_if_possible(workdir: str | Path) -> Path | None:
+    """As `report_run`, for the end of a training, which no report may turn into a failure.
+
+    Returns:
+        None if it could not be written; a line in the log says why.
+    """
+    try:
+        return report_run(workdir)
+    except Exception as error:
+        _log.warning(
+            "no report, but the run itself is kept: %s. To try again: %s",
+            *(reason(error), _command("report", workdir)),
+        )
+        return None
+
+
+def gather(files: Workdir, config: Config) -> Report:
+    """Reads what a report says of a run.
+
+    Args:
+        files: Of the run.
+        config: Its configuration.
+    """
+    steps, metrics = read_metrics(files.metrics)
+    description = read_json(files.description) or {}
+    clock = read_clock(files.clock)
+    checkpoints = step_files(files.checkpoints, ".index")
+    step = _step(steps, clock, list(checkpoints))
+    stop = description.get("stop_step")
+    figures = read_json(files.evaluation)
+    unfinished = stop is not None and step < stop
+    # Runs of former versions do not say where they end, but are evaluated there.
+    goes_on = figures is None if stop is None else unfinished
+    changed, others = _options(config)
+    return Report(
+        name=files.root.resolve().name,
+        lead=_lead(config),
+        state=_state(step, stop, max(checkpoints, default=None)),
+        facts=_facts(config, description, clock, step, figures or {}),
+        changed=changed,
+        others=others,
+        steps=steps,
+        metrics=metrics,
+        gan_mode="" if config.model.model == "autoencoder" else config.objective.gan_mode,
+        samples=step_files(files.samples, ".png"),
+        gallery=files.gallery if files.gallery.is_file() else None,
+        figures=figures,
+        final=not unfinished,
+        commands=_commands(files, config, changed, goes_on),
+    )
+
+
+def _step(steps: np.ndarray, clock: dict[str, Any] | None, checkpoints: list[int]) -> int:
+    """Returns the last step that anything is known of."""
+    return max([*steps[-1:].tolist(), *([clock["step"]] if clock else []), *checkpoints, 0])
+
+
+def _lead(config: Config) -> str:
+    data, model = config.data, config.model
+    source = data.data or " and ".join(filter(None, (data.data_a, data.data_b))) or "unknown data"
+    whole = {
+        "cyclegan": "A CycleGAN, which translates in both directions without needing pairs",
+        "pix2pix": "A pix2pix model, which learns to translate from pairs",
+        "autoencoder": {
+            "reconstruct": "An autoencoder, which gives pictures as they are"
+            + (" without their noise" if config.objective.noise else ""),
+            "translate": "An autoencoder, which learns to translate from pairs",
+            "segment": "An autoencoder, which gives each pixel its class",
+        }[config.objective.task],
+    }[model.model]
+    crops = data.preprocess.endswith("crop")
+    side = data.crop_size if crops else data.load_size
+    size = "" if data.preprocess == "none" else f" at {side} px"
+    return f"{whole}; trained on {source}{size}."
+
+
+def _state(step: int, stop: int | None, checkpoint: int | None) -> list[str]:
+    if not step:
+        kept = "holds networks, as a conversion leaves them, and " if checkpoint == 0 else ""
+        return [f"This run {kept}has not been trained here yet."]
+    if stop is None or step >= stop:
+        return []
+    kept = (
+        f"The latest checkpoint is of step {checkpoint:,}." if checkpoint else "No checkpoint yet."
+    )
+    return [f"Not at its end: step {step:,} of {stop:,}. It still trains, or was stopped. {kept}"]
+
+
+def _facts(
+    config: Config,
+    description: dict[str, Any],
+    clock: dict[str, Any] | None,
+    step: int,
+    figures: dict[str, Any],
+) -> list[Fact]:
+    data, model, optimizer = config.data, config.model, config.optimizer
+    stop = description.get("stop_step")
+    cut = stop and (stop != step or config.run.max_steps)
+    end = f"of {stop:,}" if cut else f"{optimizer.epochs} + {optimizer.decay_epochs} epochs"
+    facts = [Fact("steps", f"{step:,}", end)]
+    if clock:
+        rate = f"{duration(clock['seconds'] / clock['step'])} a step, " if clock["step"] else ""
+        facts.append(Fact("time", duration(clock["seconds"]), f"{rate}{clock['device']}"))
+    if train := description.get("training_pictures"):
+        test = description.get("test_pictures")
+        tests = f"and {_counts(test)} for tests" if test else "and none for tests"
+        facts.append(Fact("training pictures", _counts(train), tests))
+    parameters = description.get("parameters", {})
+    facts.append(Fact("generator", model.generator, _size(model.filters, parameters, "generator")))
+    if model.model != "autoencoder":
+        filters = model.discriminator_filters or model.filters
+        detail = _size(filters, parameters, "discriminator")
+        facts.append(Fact("discriminator", model.discriminator, detail))
+    detail = f"{optimizer.schedule}, batches of {data.batch_size}"
+    facts.append(Fact("learning rate", f"{optimizer.learning_rate:g}", detail))
+    for direction, found in figures.items():
+        if (ratio := changed_ratio(found)) is not None:
+            title = f"error left, {direction.replace('2', ' → ')}"
+            facts.append(Fact(title, f"{ratio:.3f}", "where it has to change; 1 is doing nothing"))
+        elif "labels" in found:
+            share = f"{found['labels']['pixel_accuracy']:.1%}"
+            facts.append(Fact("pixels right", share, "of all test pictures"))
+    return facts
+
+
+def _counts(pictures: dict[str, int]) -> str:
+    return " + ".join(f"{count:,}" for count in pictures.values())
+
+
+def _size(filters: int, parameters: dict[str, int], kind: str) -> str:
+    # They come in twos where there are two ways, and are alike, or almost.
+    count = next((n for name, n in parameters.items() if name.startswith(kind)), None)
+    return f"{filters} filters" + (f", {count:,} parameters" if count else "")
+
+
+def _options(config: Config) -> tuple[list[Option], dict[str, list[Option]]]:
+    """Divides the options that the model has into those that were changed, and the others."""
+    model = config.model.model
+    changed, others = [], dict[str, list[Option]]()
+    for (group, option, value), (_, _, default) in zip(
+        options(config), options(Config.of(model)), strict=True
+    ):
+        if model not in option.metadata.get("models", MODELS):
+            continue
+        about = Option(option.name, _text(value), _text(default), option.metadata["help"])
+        if value != default or (option.name == "model" and value != option.default):
+            changed.append(about)
+        else:
+            others.setdefault(group.capitalize(), []).append(about)
+    return changed, others
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def _commands(
+    files: Workdir, config: Config, changed: list[Option], goes_on: bool
+) -> list[Command]:
+    root = files.root
+    first = [Command("Train it to its end.", _command("train", root))] if goes_on else []
+    other = " (or b2a, the other way)" if config.model.model == "cyclegan" else ""
+    pictures = ("--direction=a2b", "--input=pictures", "--output=translated")
+    again = [f"--{option.name}={option.value}" for option in changed]
+    return [
+        *first,
+        Command(
+            f"Translate a picture, a folder of them or a clip from A to B{other}.",
+            _command("translate", root, *pictures),
+        ),
+        Command("Measure it on the test pictures.", _command("evaluate", root)),
+        Command(
+            "Make a version that TF Serving serves.",
+            _command("export", root, f"--output=served/{root.resolve().name}"),
+        ),
+        Command("Try it on a page, on your own pictures.", _command("demo", root)),
+        Command("Write this report again.", _command("report", root)),
+        Command(
+            "Train another run like it; another --seed gives another result.",
+            _command("train", "runs/another", *again),
+        ),
+    ]
+
+
+def _command(name: str, workdir: str | Path, *flags: str) -> str:
+    words = [f"python -m cyclegan_tf.{name}", shlex.quote(f"--workdir={workdir}")]
+    # Many go on in further lines, as a shell takes it.
+    return (" \\\n    " if len(flags) > 3 else " ").join([*words, *map(shlex.quote, flags)])
