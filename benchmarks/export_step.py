@@ -37,8 +37,8 @@ def build(case: str, precision: str) -> tuple[Any, tuple[Any, Any]]:
     """Builds the model of a case, and two batches for it."""
     import tensorflow as tf
 
-    from cyclegan_tf.config import Config
-    from cyclegan_tf.training.assembly import build_model
+    from cyclegan_tf.config.config import Config
+    from cyclegan_tf.runs.assembly import build_model
 
     size, blocks, batch = map(int, case.split("x"))
     options = {"generator": f"resnet_{blocks}", "load_size": size, "crop_size": size}

@@ -75,9 +75,9 @@ def ours(
     import_tensorflow()
     import tensorflow as tf
 
-    from cyclegan_tf.config import Config
+    from cyclegan_tf.config.config import Config
+    from cyclegan_tf.runs.assembly import build_model
     from cyclegan_tf.training import loop
-    from cyclegan_tf.training.assembly import build_model
     from cyclegan_tf.training.distribution import device_name
     from cyclegan_tf.translation.network import frozen
 
@@ -144,7 +144,7 @@ def losses_off(config: Any) -> float:
     """
     import tensorflow as tf
 
-    from cyclegan_tf.training.assembly import build_model
+    from cyclegan_tf.runs.assembly import build_model
 
     with tf.device("CPU:0"):
         reference = build_model(config.replace({"precision": "float32"}), steps_per_epoch=1000)
