@@ -57,11 +57,11 @@ def main(_: list[str]) -> None:
 
 def serve(case: str, precision: str) -> None:
     """Runs as a side, in a process of its own."""
-    shape = tuple(map(int, case.split("x")))
+    size, blocks, batch = map(int, case.split("x"))
     if _SIDE.value == "ours":
-        tasks, facts = ours(*shape, precision)
+        tasks, facts = ours(size, blocks, batch, precision)
     else:
-        tasks, facts = run_step.pytorch(*shape, run_step.PRECISIONS[precision])
+        tasks, facts = run_step.pytorch(size, blocks, batch, run_step.PRECISIONS[precision])
     counts = dict.fromkeys(tasks, _STEPS.value)
     turns.serve(tasks, counts, lambda: {**facts, "tasks": list(tasks)})
 

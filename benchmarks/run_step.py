@@ -36,8 +36,10 @@ def argument(index: int, shape: list[int], dtype: str, scale: float) -> np.ndarr
         index: Place among the arguments; seeds the values.
         shape: Of the argument.
         dtype: Of the argument.
-        scale: Standard deviation of normal values in [-1, 1]; 0 gives zeros.
+        scale: Standard deviation of normal values in [-1, 1]; 0 gives zeros. The value of a scalar.
     """
+    if not shape:
+        return np.asarray(scale, dtype)
     if not scale:
         return np.zeros(shape, dtype)
     values = np.random.default_rng(index).standard_normal(shape, np.float32)

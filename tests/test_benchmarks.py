@@ -30,6 +30,7 @@ def test_arguments_are_the_same_on_every_machine(run_step: Any) -> None:
     assert np.std(first) == pytest.approx(0.5, rel=0.2)
     assert not np.array_equal(first, run_step.argument(4, [2, 50], "float32", 0.5))
     assert run_step.argument(3, [], "int64", 0.0) == 0
+    assert run_step.argument(3, [], "float32", 65536.0) == 65536.0
 
 
 def test_the_error_is_relative_to_what_was_expected(run_step: Any) -> None:
