@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import os
+import re
 import sys
 import types
 import typing
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from absl import flags
 
-from cyclegan_tf.config.config import Config
+from cyclegan_tf.config.config import Config, options
 from cyclegan_tf.config.option import Options, check_bounds
 from cyclegan_tf.errors import UserError
 
@@ -172,8 +173,9 @@ class CommandLine:
         Args:
             base: The configuration of the run that is continued, if any.
         """
-        given = self.given()
-        return (base or Config.of(given.get("model", "cyclegan"))).replace(given)
+        names = {option.name for _, option, _ in options(Config())}
+        given = {name: value for name, value in self.given().items() if name in names}
+        return base.replace(given) if base else Config.of(**given)
 
     def help(self) -> str:
         """Returns the flags with their meaning and default, by groups."""
@@ -193,16 +195,13 @@ def _plain(option: dataclasses.Field[Any]) -> type:
     return next((kind for kind in kinds if kind is not types.NoneType), option.type)  # type: ignore[return-value]
 
 
-def import_tensorflow(quiet: bool = False) -> None:
-    """Imports TensorFlow without what its libraries write to stderr about missing GPUs.
+def import_tensorflow() -> None:
+    """Imports TensorFlow for a command or notebook, without its messages about missing GPUs.
 
-    They do so before Python's logging, or any setting, reaches them.
-
-    Args:
-        quiet: Whether it is to write nothing later, either, unless TF_CPP_MIN_LOG_LEVEL is set.
+    Some of them come before any setting has an effect. TensorFlow's own log stays silent
+    afterwards, unless TF_CPP_MIN_LOG_LEVEL is set.
     """
-    if quiet:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     terminal = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -215,6 +214,14 @@ def import_tensorflow(quiet: bool = False) -> None:
     finally:
         os.dup2(terminal, 2)
         os.close(terminal)
+
+
+def in_flags(text: str) -> str:
+    """Writes the arguments that an error of the library names as flags.
+
+    The library quotes them: `crop_size=8` becomes --crop_size=8.
+    """
+    return re.sub(r"`([a-z]\w*(?:=[^`]*)?)`", r"--\1", text)
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
@@ -230,7 +237,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     try:
         status = main(sys.argv) or 0
     except (UserError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {' '.join(in_flags(str(error)).split())}", file=sys.stderr)
         status = 1
         if isinstance(error, UserError) and error.at_once:
             sys.stdout.flush()

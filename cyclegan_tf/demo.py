@@ -43,9 +43,11 @@ def main(arguments: Sequence[str]) -> int:
         from cyclegan_tf.serving import demo_page
     except ImportError as error:
         raise UserError(f"the page needs Gradio ({error}): pip install '.[demo]'") from None
-    from cyclegan_tf.runs.demonstration import load
+    from cyclegan_tf.runs.demonstration import demonstrate
+    from cyclegan_tf.runs.run import Run
 
-    shown = load(workdir, options, asdict(network), line["examples"], line["step"])
+    run = Run.open(workdir, line["step"])
+    shown = demonstrate(run, options, asdict(network), line["examples"])
     page = demo_page.build(
         shown.title,
         shown.translate,

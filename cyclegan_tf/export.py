@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from cyclegan_tf import cli
 from cyclegan_tf.config.run_options import EVAL_MODE
-from cyclegan_tf.errors import UserError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,22 +34,12 @@ def main(arguments: Sequence[str]) -> int:
     formats = [kind for kind in line["format"].split(",") if kind != "saved_model"]
 
     cli.import_tensorflow()
-    from cyclegan_tf.runs.description import origin
-    from cyclegan_tf.runs.run import load_generators
-    from cyclegan_tf.serving.portable import FORMATS
-    from cyclegan_tf.serving.saved_model import MAX_PIXELS, export
+    from cyclegan_tf.runs.exporting import export_run
+    from cyclegan_tf.runs.run import Run
 
-    if unknown := set(formats) - set(FORMATS):
-        raise UserError(f"--format={unknown.pop()}: expected of saved_model, {', '.join(FORMATS)}")
-    config, generators = load_generators(workdir, line["eval_mode"], line["step"])
-    published = export(
-        generators,
-        output,
-        origin(config, workdir, line["step"]),
-        line["version"],
-        MAX_PIXELS if line["max_pixels"] is None else line["max_pixels"],
-        line["samples"] or None,
-        formats,
+    run = Run.open(workdir, line["step"], line["eval_mode"])
+    published = export_run(
+        run, output, line["version"], line["max_pixels"], line["samples"] or None, formats
     )
     for check in published.checks:
         print(f"{check.name}: {check}")

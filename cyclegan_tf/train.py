@@ -39,9 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     config = line.config(workdir.stored_config()).validate()
     workers = find_workers()
 
-    # Mistakes have been answered by now, without waiting for TensorFlow.
-    # It calls workers crashed that only have ended before others; of lost ones, we say more.
-    cli.import_tensorflow(quiet=workers.count > 1)
+    # Invalid options have been reported by now, without waiting for TensorFlow.
+    cli.import_tensorflow()
     from cyclegan_tf.evaluation.figures import table
     from cyclegan_tf.runs.description import describe
     from cyclegan_tf.runs.experiment import Experiment

@@ -65,6 +65,36 @@ def read_image(source: str | os.PathLike[str] | bytes, channels: int = 3) -> np.
         return from_pillow(_loaded(image), channels)
 
 
+def as_pixels(image: Any, channels: int) -> np.ndarray:
+    """Returns an image in any of its forms as an array.
+
+    Args:
+        image: A path; a PIL image of any mode; or an array, uint8 `(height, width, channels)` in
+            [0, 255].
+        channels: Number of channels of the result; an array must have as many.
+
+    Returns:
+        uint8 `(height, width, channels)` in [0, 255].
+
+    Raises:
+        UnreadableImageError: If a file cannot be read.
+        UserError: If the image is something else.
+    """
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(image, channels)
+    if isinstance(image, Image.Image):
+        return from_pillow(_loaded(image), channels)
+    if not isinstance(image, np.ndarray):
+        kind = type(image).__name__
+        raise UserError(f"an image is an array, a PIL image or a path. Received: {kind}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != channels or not image.size:
+        raise UserError(
+            f"an image array is uint8 of shape (height, width, {channels}). "
+            f"Received: {image.dtype} of shape {image.shape}"
+        )
+    return image
+
+
 def read_labels(source: str | os.PathLike[str] | bytes, classes: int = 256) -> np.ndarray:
     """Decodes a label map: a grey or palette picture whose levels or indices number classes.
 

@@ -33,7 +33,7 @@ def domain_folders(data: Path, other: Path | None = None) -> dict[str, Path]:
     if not any(has_folder(data / name) for name in DOMAINS):
         return {"trainA": data} | ({"trainB": other} if other else {})
     if other:
-        raise UserError(f"{data} holds both domains already, so --other={other} says too much")
+        raise UserError(f"{data} holds both domains already, so `other={other}` says too much")
     there = [name for name in DOMAINS if has_folder(data / name)]
     # Training needs both; the test needs both or none.
     needed = {"trainA", "trainB"} | ({"testA", "testB"} if {"testA", "testB"} & {*there} else set())

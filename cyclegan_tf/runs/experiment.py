@@ -25,6 +25,8 @@ from cyclegan_tf.images.images import write_image
 from cyclegan_tf.models.translator import Translator
 from cyclegan_tf.runs import assembly, conversion
 from cyclegan_tf.runs.assembly import Data
+from cyclegan_tf.runs.report import report_if_possible
+from cyclegan_tf.runs.run import Run
 from cyclegan_tf.runs.workdir import Workdir
 from cyclegan_tf.training import loop, observers
 from cyclegan_tf.training.agreement import check_agreement, make_gather
@@ -70,7 +72,7 @@ class Experiment:
         if stored is not None and (differences := stored.differences(config)):
             raise UserError(
                 f"{self.workdir.root} holds a run with other options: {'; '.join(differences)}. "
-                "Leave them out to continue it, or choose another --workdir"
+                "Leave them out to continue it, or choose another `workdir`"
             )
         if config.run.intra_op_threads:
             set_intra_op_threads(config.run.intra_op_threads)
@@ -246,8 +248,26 @@ class Experiment:
         return sample_sheet(islice(pictures, 4), self.model.translators, labels)
 
 
+def evaluate_run(run: Run, data: str = "", progress: bool = True) -> Evaluation:
+    """Evaluates an opened run, see `Run.evaluate`."""
+    other = {"data": data, "data_a": "", "data_b": ""} if data else {}
+    config = run.config.replace(other)
+    test_data = Data.load(config, "test")
+    if test_data is None:
+        raise UserError("the data has no test split; give `data=DIR` with testA and testB")
+    files = run.origin.results(data)
+    evaluation = evaluate_generators(config, test_data, run.generators, files, progress)
+    if files == run.origin.workdir:
+        report_if_possible(files.root)  # Its report would show outdated metrics.
+    return evaluation
+
+
 def evaluate_generators(
-    config: Config, data: Data, generators: Mapping[str, keras.Model], workdir: Workdir
+    config: Config,
+    data: Data,
+    generators: Mapping[str, keras.Model],
+    workdir: Workdir,
+    progress: bool = True,
 ) -> Evaluation:
     """Evaluates generators on a split, and stores `evaluation.json` and `gallery.png`.
 
@@ -261,6 +281,7 @@ def evaluate_generators(
             {d: tf.function(g, reduce_retracing=True) for d, g in generators.items()},
             aligned=data.aligned,
             labels=assembly.segments(config),
+            progress=progress,
         )
     write_atomically(workdir.evaluation, json.dumps(evaluation.figures, indent=2) + "\n")
     write_image(workdir.gallery, evaluation.gallery)

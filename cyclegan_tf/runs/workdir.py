@@ -99,7 +99,7 @@ class Workdir:
         """
         config = self.stored_config()
         if config is None:
-            raise UserError(f"--workdir={self.root} holds no run: there is no config.json")
+            raise UserError(f"`workdir={self.root}` holds no run: there is no config.json")
         return config
 
     def store_config(self, config: Config) -> None:
@@ -125,7 +125,7 @@ class Workdir:
             if self._is_elsewhere(error.filename):
                 raise
             raise UserError(
-                f"cannot write to --workdir={self.root}: {error}. What was saved is whole: mend "
+                f"cannot write to `workdir={self.root}`: {error}. What was saved is whole: mend "
                 "that, and give the same command again"
             ) from error
 

@@ -17,6 +17,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images.images import read_image, resize
 
@@ -27,7 +28,6 @@ _THEME = gr.themes.Default(
 )
 # Small pictures fill their frames, with the pixels they have.
 _CSS = "#cycled img, #painted img { width: 100%; height: 100%; object-fit: contain }"
-_ARROWS = {"a2b": "A → B", "b2a": "B → A"}
 
 
 def build(
@@ -60,7 +60,7 @@ def build(
         translated = _told(translate[direction], picture)
         note = f"{picture.shape[1]} x {picture.shape[0]} pixels, translated in "
         note += f"{1000 * (time.perf_counter() - start):.0f} ms"
-        back = translate.get(direction[::-1])
+        back = translate.get(Direction(direction).opposite)
         cycled = None if back is None else _told(back, translated)
         return (_shown(picture), _shown(translated)), _shown(cycled), None, note
 
@@ -143,7 +143,7 @@ def _choices(
     """Lays out what is asked: the direction, a file, or one of the examples."""
     with gr.Column(scale=1, min_width=240):
         direction = gr.Radio(
-            [(_ARROWS[name], name) for name in directions],
+            [(Direction(name).arrow(), name) for name in directions],
             value=directions[0],
             label="Direction",
             visible=len(directions) > 1,

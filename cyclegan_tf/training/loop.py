@@ -171,7 +171,7 @@ def distributed_step(
         and strategy.num_replicas_in_sync > 1
         and not tf.config.list_physical_devices("GPU")
     ):
-        raise UserError("--jit_compile works on several replicas only where these are GPUs")
+        raise UserError("`jit_compile` works on several replicas only where these are GPUs")
     replica_step = tf.function(train_step, jit_compile=True) if jit_compile else train_step
 
     # Pictures may differ in size; each must not cost a trace of its own.
@@ -194,7 +194,7 @@ def _check_finite(metrics: Mapping[str, float], step: int, may_overflow: bool) -
         if not math.isfinite(value) and not (may_overflow and name.endswith(_NORM)):
             raise NotFinite(
                 f"{name} became {value} at step {step}; the last checkpoint is from before. "
-                "Try a lower --learning_rate, or --precision=float32, in another --workdir"
+                "Try a lower `learning_rate`, or `precision=float32`, in another `workdir`"
             )
 
 

@@ -98,8 +98,8 @@ def _check_labels(generator: keras.Model, options: TranslationOptions) -> None:
         lossy or options.bit_depth != 8 or options.smoothing
     ):
         raise UserError(
-            "the network gives class numbers, which need --output_format=png or bmp, "
-            "--bit_depth=8 and --smoothing=0"
+            "the network gives class numbers, which need `output_format=png` or bmp, "
+            "`bit_depth=8` and `smoothing=0`"
         )
 
 

@@ -41,9 +41,9 @@ class TranslationOptions(Options):
     def validate(self) -> "TranslationOptions":
         super().validate()
         if self.bit_depth not in (8, 16):
-            raise UserError(f"--bit_depth={self.bit_depth}: expected 8 or 16")
+            raise UserError(f"`bit_depth={self.bit_depth}`: expected 8 or 16")
         if self.bit_depth == 16 and self.output_format != "png":
             raise UserError(
-                f"--output_format={self.output_format}: pictures of 16 bits are written as png only"
+                f"`output_format={self.output_format}`: pictures of 16 bits are written as png only"
             )
         return self

@@ -64,7 +64,7 @@ class PictureTranslator:
             sizes = " and ".join(sorted({f"{p.shape[1]}x{p.shape[0]}" for p in pictures}))
             raise UserError(
                 f"memory does not suffice for {len(pictures)} pictures of {sizes}: give a smaller "
-                "--batch_size or --tile"
+                "`batch_size` or `tile`"
             ) from error
 
     def _in_tiles(self, picture: np.ndarray) -> bool:

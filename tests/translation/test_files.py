@@ -270,7 +270,7 @@ def test_translations_made_otherwise_are_not_mixed(unchanged, folder, tmp_path, 
     run(unchanged, folder, out, about={"step": 100})
     before = contents(out)
     changed = {"about": {"step": 100}} | change
-    with pytest.raises(UserError, match=f"{message}.*--overwrite.*another --output"):
+    with pytest.raises(UserError, match=f"{message}.*`overwrite`.*another `output`"):
         run(unchanged, folder, out, **changed)
     assert contents(out) == before
     assert run(unchanged, folder, out, overwrite=True, **changed).written == 3

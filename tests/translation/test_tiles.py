@@ -109,5 +109,5 @@ def test_what_a_network_needs_is_respected():
 
 
 def test_a_network_that_cannot_work_in_tiles_says_so():
-    with pytest.raises(UserError, match="--tile=0"):
+    with pytest.raises(UserError, match="`tile=0`"):
         TileTranslator(trained("unet_64", dropout=True), 64)
