@@ -16,6 +16,7 @@ from cyclegan_tf.config.config import Config, options
 from cyclegan_tf.config.option import Options, check_bounds
 from cyclegan_tf.errors import UserError
 
+_log = logging.getLogger(__name__)
 _Options = TypeVar("_Options", bound=Options)
 _DEFINE: dict[type, Callable[..., Any]] = {
     bool: flags.DEFINE_boolean,
@@ -60,6 +61,7 @@ class CommandLine:
         self.summary = summary
         self.groups: dict[str, list[Flag]] = {}
         self._values = flags.FlagValues()
+        self._former: dict[str, str] = {}
 
     def add(
         self,
@@ -88,6 +90,16 @@ class CommandLine:
             _DEFINE[kind](name, default, help_text, flag_values=self._values)
         flag = Flag(name, kind, default, help_text, choices, bounds)
         self.groups.setdefault(group, []).append(flag)
+
+    def add_former(self, **successors: str) -> None:
+        """Accepts former flags for one more version, with a warning.
+
+        Args:
+            **successors: By former name, what the flag is called now; empty if it has no effect.
+        """
+        for name in successors:
+            flags.DEFINE_string(name, None, "Former flag.", flag_values=self._values)
+        self._former |= successors
 
     def add_run(self) -> None:
         """Defines the flags that say which run is meant, and which of its checkpoints."""
@@ -138,17 +150,32 @@ class CommandLine:
             print(self.help())
             raise SystemExit(0)
         try:
-            rest = self._values(list(arguments))
-            if first and len(rest) == 2 and not self._values[first].present:
-                self._values(["", f"--{first}={rest.pop()}"])
-        except flags.Error as error:
-            raise UserError(" ".join(str(error).split())) from None
+            rest = self._parse(arguments)
         except OSError as error:
             raise UserError(f"cannot read the flag file {error.filename}") from None
+        if first and len(rest) == 2 and not self._values[first].present:
+            self._parse(["", f"--{first}={rest.pop()}"])
         if len(rest) > 1:
             raise UserError(f"unexpected argument {rest[1]}; options start with --")
+        self._replace_former()
         for flag in (flag for group in self.groups.values() for flag in group):
             check_bounds(flag.name, self[flag.name], {"help": flag.help_text, **flag.bounds})
+
+    def _replace_former(self) -> None:
+        for name, successor in self._former.items():
+            if not self._values[name].present:
+                continue
+            if successor:
+                _log.warning("--%s is now called --%s", name, successor)
+                self._parse(["", f"--{successor}={self[name]}"])
+            else:
+                _log.warning("--%s no longer has an effect", name)
+
+    def _parse(self, arguments: Sequence[str]) -> list[str]:
+        try:
+            return self._values(list(arguments))
+        except flags.Error as error:
+            raise UserError(" ".join(str(error).split())) from None
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name].value

@@ -32,13 +32,14 @@ def main(arguments: Sequence[str]) -> int:
         "WORKDIR/evaluation/step-N).",
     )
     line.add("direction", str, "a2b", "What is translated.", choices=DIRECTIONS)
-    line.add("pictures", int, 8, "Test pictures to compare.", minimum=1)
+    line.add("images", int, 8, "Test images to compare.", minimum=1)
     line.add("style", str, "", "One picture of the other domain (default: its first for training).")
     help_text = "How many stand for the whole domain (default: all)."
-    line.add("domain_pictures", int, None, help_text, minimum=1)
+    line.add("domain_images", int, None, help_text, minimum=1)
     line.add("init", str, "content", "Where painting starts.", choices=("content", "noise"))
     line.add_options(COMPARISON_STYLE, "Style options", without=NOT_FOR_COMPARING)
     line.add_options(BackboneOptions(), "Backbone options")
+    line.add_former(pictures="images", domain_pictures="domain_images")
     line.parse(arguments)
     workdir = line.required("workdir")
     options, network = line.options(COMPARISON_STYLE), line.options(BackboneOptions())
@@ -52,11 +53,11 @@ def main(arguments: Sequence[str]) -> int:
         Run.open(workdir, line["step"]),
         line["output"] or None,
         line["direction"],
-        line["pictures"],
+        line["images"],
         options,
         network,
         read_image(line["style"]) if line["style"] else None,
-        line["domain_pictures"],
+        line["domain_images"],
         line["init"],
     )
     figures, sheet = page.with_suffix(".json"), page.with_suffix(".png")

@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     line.add("overwrite", bool, False, "Begin anew, and remove what was translated before.")
     line.add("eval_mode", bool, None, EVAL_MODE)
     line.add_options(TranslationOptions(), "Translation options")
+    line.add_former(bit_depth="", statistics_tiles="")
     line.parse(arguments)
     workdir, source, output = (line.required(name) for name in ("workdir", "input", "output"))
     options, direction = line.options(TranslationOptions()), line["direction"]

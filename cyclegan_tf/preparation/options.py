@@ -18,7 +18,7 @@ class SplitOptions(Options):
     test_fraction: float = option(
         0.1, "Share of each domain's pictures that are for the test.", minimum=0.0, maximum=0.9
     )
-    max_pictures: int | None = option(
+    max_images: int | None = option(
         None, "Most pictures of a domain, the first ones (default: all).", minimum=1
     )
     seed: int = option(0, "Seed of which are for the test.", minimum=0, maximum=2**32 - 1)

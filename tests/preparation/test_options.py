@@ -15,7 +15,7 @@ from cyclegan_tf.preparation.options import SplitOptions, plain
         ({"attribute": "x", "values": "1,0,2"}, "`values=1,0,2`: expected two different"),
         ({"attribute": "x", "where": "Male"}, "`where=Male`: expected .*NAME=VALUE"),
         ({"attribute": "x", "test_fraction": 1.0}, "`test_fraction=1.0`: expected at most 0.9"),
-        ({"attribute": "x", "max_pictures": 0}, "`max_pictures=0`: expected at least 1"),
+        ({"attribute": "x", "max_images": 0}, "`max_images=0`: expected at least 1"),
     ],
     ids=str,
 )

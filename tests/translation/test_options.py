@@ -9,8 +9,6 @@ from cyclegan_tf.translation.options import TranslationOptions
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"bit_depth": 12}, "`bit_depth=12`: expected 8 or 16"),
-        ({"bit_depth": 16, "output_format": "jpg"}, "`output_format=jpg`: .*16 bits.*png only"),
         ({"quality": 0}, "`quality=0`: expected at least 1"),
         ({"batch_size": 0}, "`batch_size=0`: expected at least 1"),
         ({"tile": -1}, "`tile=-1`: expected at least 0"),
