@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.evaluation.labels import coloured, label_figures
-from cyclegan_tf.evaluation.truth import Translate, cycle_figures, truth_figures
+from cyclegan_tf.evaluation.truth import TensorFunction, cycle_figures, truth_figures
 from cyclegan_tf.images.images import to_uint8
 from cyclegan_tf.images.sheets import grid
 from cyclegan_tf.progress import progress_bar
@@ -38,7 +38,7 @@ class Evaluation:
 def evaluate(
     real_a: Iterable[tf.Tensor],
     real_b: Iterable[tf.Tensor],
-    translate: Mapping[str, Translate],
+    translate: Mapping[str, TensorFunction],
     aligned: bool,
     labels: bool = False,
     progress: bool = True,
@@ -84,7 +84,7 @@ def _columns(
     inputs: Sequence[tf.Tensor],
     translated: Sequence[tf.Tensor],
     truths: Sequence[tf.Tensor] | None = None,
-    back: Translate | None = None,
+    back: TensorFunction | None = None,
     labels: bool = False,
 ) -> dict[str, list[np.ndarray]]:
     """Makes the pictures of one direction for a sheet, by column label."""
@@ -102,7 +102,7 @@ def _columns(
 
 def sample_sheet(
     pairs: Iterable[tuple[tf.Tensor, tf.Tensor]],
-    translate: Mapping[str, Translate],
+    translate: Mapping[str, TensorFunction],
     labels: bool = False,
 ) -> np.ndarray:
     """Draws pictures with what is made of them, and what is made of that, a row for each pair.

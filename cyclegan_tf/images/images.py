@@ -7,7 +7,7 @@ wherever it is read (training, translation, serving), because all of them read i
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,9 @@ from cyclegan_tf.files import write_atomically
 # Imported where it computes: to read and write pictures, nobody has to wait for it.
 if TYPE_CHECKING:
     import tensorflow as tf
+
+# From an image, or a batch of them, to another of the same size: uint8 arrays.
+ImageFunction = Callable[[np.ndarray], np.ndarray]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 # What those suffixes may hold. Pillow would also try formats that start other programs (EPS).

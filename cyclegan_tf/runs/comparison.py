@@ -13,9 +13,9 @@ from cyclegan_tf.config.config import Config
 from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.config.run_options import MODELS
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.evaluation.comparison import Costs, Method, compare
 from cyclegan_tf.evaluation.comparison_page import Contest, write_comparison
-from cyclegan_tf.images.images import as_rgb
+from cyclegan_tf.evaluation.methods import Costs, compare
+from cyclegan_tf.images.images import ImageFunction, as_rgb
 from cyclegan_tf.neural_style.features import Backbone
 from cyclegan_tf.neural_style.objective import gram_matrices
 from cyclegan_tf.neural_style.options import (
@@ -159,7 +159,7 @@ def _cost_of_training(run: Run) -> dict[str, Any]:
     return {"training": clock["seconds"], "training_device": clock["device"]}
 
 
-def _translation(run: Run, direction: str) -> Method:
+def _translation(run: Run, direction: str) -> ImageFunction:
     generator, config = run.generators[check_direction(run, direction)], run.config
     channels = {config.data.channels_a, config.data.channels_b if config.needs_b else 3}
     if assembly.segments(config) or not channels <= {1, 3}:

@@ -1,7 +1,7 @@
 """What a trained run's page shows: its translations, examples, and neural style beside them."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,7 +12,7 @@ from cyclegan_tf.config.config import Config
 from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.config.run_options import MODELS
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images.images import as_rgb
+from cyclegan_tf.images.images import ImageFunction, as_rgb
 from cyclegan_tf.neural_style.options import StyleOptions
 from cyclegan_tf.neural_style.transfer import stylize
 from cyclegan_tf.neural_style.weights import load_backbone
@@ -20,8 +20,6 @@ from cyclegan_tf.runs import assembly
 from cyclegan_tf.runs.assembly import Data
 from cyclegan_tf.runs.run import Run
 from cyclegan_tf.translation.network import translator
-
-Method = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,9 @@ class Demonstration:
     """
 
     title: str
-    translate: dict[str, Method]
+    translate: dict[str, ImageFunction]
     examples: dict[str, list[np.ndarray]]
-    paint: dict[str, Method]
+    paint: dict[str, ImageFunction]
     channels: dict[str, int]
 
 
@@ -71,7 +69,7 @@ def demonstrate(
     def backbone() -> Any:
         return load_backbone(**network, seed=options.seed)
 
-    def painter(direction: Direction) -> Method:
+    def painter(direction: Direction) -> ImageFunction:
         (style, *_) = shown[direction.opposite]
         return lambda picture: stylize(
             as_rgb(picture), [as_rgb(style)], backbone(), options, init="content"

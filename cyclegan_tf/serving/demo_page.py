@@ -19,9 +19,8 @@ import gradio as gr
 
 from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images.images import read_image, resize
+from cyclegan_tf.images.images import ImageFunction, read_image, resize
 
-Method = Callable[[np.ndarray], np.ndarray]
 # Its own default fetches fonts from elsewhere.
 _THEME = gr.themes.Default(
     font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
@@ -32,9 +31,9 @@ _CSS = "#cycled img, #painted img { width: 100%; height: 100%; object-fit: conta
 
 def build(
     title: str,
-    translate: Mapping[str, Method],
+    translate: Mapping[str, ImageFunction],
     examples: Mapping[str, Sequence[np.ndarray]],
-    paint: Mapping[str, Method] | None = None,
+    paint: Mapping[str, ImageFunction] | None = None,
     max_side: int = 1024,
     channels: Mapping[str, int] | None = None,
 ) -> gr.Blocks:
@@ -202,7 +201,7 @@ def _told(method: Callable[[Any], np.ndarray], given: Any) -> np.ndarray:
         raise gr.Error(message, print_exception=False) from None
 
 
-def _paint(method: Method, picture: np.ndarray | None) -> np.ndarray:
+def _paint(method: ImageFunction, picture: np.ndarray | None) -> np.ndarray:
     if picture is None:
         raise gr.Error("Choose a picture first.", print_exception=False)
     return _shown(_told(method, picture))

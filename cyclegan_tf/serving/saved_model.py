@@ -18,7 +18,7 @@ from cyclegan_tf.serving.configuration import model_name, write_configuration
 from cyclegan_tf.serving.model_card import Provenance, model_card
 from cyclegan_tf.serving.portable import FORMATS, write_portable
 from cyclegan_tf.serving.publishing import new_version
-from cyclegan_tf.serving.signatures import IMAGE, IMAGE_BYTES, Translator
+from cyclegan_tf.serving.signatures import IMAGE, IMAGE_BYTES, Signatures
 from cyclegan_tf.serving.warmup import write_warmup
 
 # A picture of 2048x2048: a layer of 64 channels at its full size takes 1 GiB.
@@ -113,7 +113,7 @@ def _save(generators: Mapping[str, keras.Model], folder: Path, max_pixels: int) 
     module = tf.Module()
     signatures = {}
     for direction, generator in generators.items():
-        translator = Translator(generator, max_pixels)
+        translator = Signatures(generator, max_pixels)
         setattr(module, direction, translator)
         signatures[direction] = translator.encoded
         signatures[f"{direction}_float"] = translator.floats

@@ -7,16 +7,14 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from cyclegan_tf.images.images import to_float, to_uint8
+from cyclegan_tf.images.images import ImageFunction, to_float, to_uint8
 from cyclegan_tf.models.layers import reflected, size_multiple
 
 # In the middle of a ResNet, a side of 8 is one of 2, the least that can be mirrored by a pixel.
 _SMALLEST = 8
 
-Translate = Callable[[np.ndarray], np.ndarray]
 
-
-def translator(generator: keras.Model) -> Translate:
+def translator(generator: keras.Model) -> ImageFunction:
     """Makes a function that translates one picture of any size.
 
     The picture is never resized: it is padded to the multiple that the network needs by mirroring
@@ -32,7 +30,7 @@ def translator(generator: keras.Model) -> Translate:
     return lambda image: translate(image[np.newaxis])[0]
 
 
-def batch_translator(generator: keras.Model) -> Translate:
+def batch_translator(generator: keras.Model) -> ImageFunction:
     """Makes a function that translates pictures of one size, as `translator` does.
 
     Args:

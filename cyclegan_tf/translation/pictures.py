@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.translation.network import Translate, batch_translator
+from cyclegan_tf.images.images import ImageFunction
+from cyclegan_tf.translation.network import batch_translator
 from cyclegan_tf.translation.options import TranslationOptions
 from cyclegan_tf.translation.tiles import TileTranslator
 
@@ -66,9 +67,9 @@ class PictureTranslator:
         return 0 < self._options.tile < max(height, width)
 
     @cached_property
-    def _whole(self) -> Translate:
+    def _whole(self) -> ImageFunction:
         return batch_translator(self._generator)
 
     @cached_property
-    def _tiled(self) -> Translate:
+    def _tiled(self) -> ImageFunction:
         return TileTranslator(self._generator, self._options.tile or _TILE, self._progress)
