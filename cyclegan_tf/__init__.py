@@ -31,6 +31,12 @@ _HOMES = {
     "Experiment": "runs.experiment",
     "TranslationOptions": "translation.options",
     "translate_files": "translation.files",
+    "read_image": "images.images",
+    "write_image": "images.images",
+    "metrics_table": "evaluation.figures",
+    "changed_ratio": "evaluation.figures",
+    "train_live": "runs.live",
+    "import_tensorflow": "cli",
 }
 # Former public names, which work for one more version: their module, and what replaces them.
 _FORMER = {"load_generators": ("runs.run", "Run.open")}

@@ -29,12 +29,13 @@ def main(arguments: Sequence[str]) -> int:
     workdir = line.required("workdir")
 
     cli.import_tensorflow()
-    from cyclegan_tf.evaluation.figures import table
+    from cyclegan_tf.evaluation.figures import metrics_table
     from cyclegan_tf.runs.run import Run
 
     run = Run.open(workdir, line["step"], line["eval_mode"])
     evaluation, files = run.evaluate(line["data"]), run.origin.results(line["data"])
-    print(f"figures: {files.evaluation}\ngallery: {files.gallery}\n\n{table(evaluation.figures)}")
+    print(f"figures: {files.evaluation}\ngallery: {files.gallery}\n")
+    print(metrics_table(evaluation.figures))
     return 0
 
 

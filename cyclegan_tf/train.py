@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
 
     # Invalid options have been reported by now, without waiting for TensorFlow.
     cli.import_tensorflow()
-    from cyclegan_tf.evaluation.figures import table
+    from cyclegan_tf.evaluation.figures import metrics_table
     from cyclegan_tf.runs.description import describe
     from cyclegan_tf.runs.experiment import Experiment
     from cyclegan_tf.runs.report import report_if_possible
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"curves:      {workdir.metrics}, tensorboard --logdir={workdir.logs}")
     if evaluation is not None:
         print(f"figures:     {workdir.evaluation}\ngallery:     {workdir.gallery}\n")
-        print(table(evaluation.figures))
+        print(metrics_table(evaluation.figures))
     return 0
 
 

@@ -89,7 +89,7 @@ RATIO = Kind(
 )
 
 
-def table(figures: dict[str, dict[str, Any]]) -> str:
+def metrics_table(figures: dict[str, dict[str, Any]]) -> str:
     """Lays out an evaluation's figures as text, one line for each direction and row.
 
     Args:

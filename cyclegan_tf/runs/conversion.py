@@ -261,7 +261,7 @@ def _configuration(model: str, networks: Mapping[str, _Official], source: str | 
         raise UserError(f"{source} holds networks that do not exist here: {error}") from None
     if spec.family == "unet":
         _log.info(
-            "the files of a U-Net do not tell whether it has dropout; using the default of %s: %s",
+            "the files of a U-Net do not tell whether it has dropout; using %s's default, %s",
             *(("pix2pix", "on") if model == "pix2pix" else ("CycleGAN", "off")),
         )
     return config

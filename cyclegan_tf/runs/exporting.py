@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cyclegan_tf.evaluation.figures import table
+from cyclegan_tf.evaluation.figures import metrics_table
 from cyclegan_tf.runs.assembly import geometry
 from cyclegan_tf.runs.run import Run
 from cyclegan_tf.serving.model_card import Provenance
@@ -50,4 +50,4 @@ def provenance(run: Run) -> Provenance:
         + ("" if origin.step is None else f"; the checkpoint of step {origin.step}"),
     }
     figures = read_json(origin.results().evaluation)
-    return Provenance(facts, (height, width), table(figures) if figures else "")
+    return Provenance(facts, (height, width), metrics_table(figures) if figures else "")
