@@ -14,6 +14,7 @@ from absl import flags
 
 from cyclegan_tf.config.config import Config, options
 from cyclegan_tf.config.option import Options, check_bounds
+from cyclegan_tf.config.run_options import EVAL_MODE
 from cyclegan_tf.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -101,10 +102,12 @@ class CommandLine:
             flags.DEFINE_string(name, None, "Former flag.", flag_values=self._values)
         self._former |= successors
 
-    def add_run(self) -> None:
-        """Defines the flags that say which run is meant, and which of its checkpoints."""
+    def add_run(self, eval_mode: bool = False) -> None:
+        """Defines the flags that choose a run, a checkpoint and perhaps how networks work."""
         self.add("workdir", str, "", "Folder of the run.")
         self.add("step", int, None, "Step of the checkpoint to take (default: the newest).")
+        if eval_mode:
+            self.add("eval_mode", bool, None, EVAL_MODE)
 
     def add_config(self) -> None:
         """Defines a flag for every option of the configuration."""

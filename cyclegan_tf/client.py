@@ -14,14 +14,7 @@ from cyclegan_tf.errors import UserError
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
-
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status: 0, or 1 if a file could not be translated.
-    """
+    """Runs the command; returns the exit status, 0, or 1 if a file could not be translated."""
     line = cli.CommandLine("Has pictures translated by a server that serves an exported model.")
     line.add("server", str, "", "HOST:PORT; TF Serving has 8501 for REST and 8500 for gRPC.")
     line.add("protocol", str, "rest", "How it is asked.", choices=("rest", "grpc"))

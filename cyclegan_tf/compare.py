@@ -11,13 +11,9 @@ from cyclegan_tf.neural_style.options import COMPARISON_STYLE, NOT_FOR_COMPARING
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
+    """Runs the command; returns the exit status.
 
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status: 0, or 130 after Ctrl-C, when the pictures compared so far are written.
+    Returns 0, or 130 after Ctrl-C, when the pictures compared so far are written.
     """
     line = cli.CommandLine(
         "Compares a trained run with neural style, given one picture of the other domain and the "

@@ -15,14 +15,7 @@ STYLE = StyleOptions(iterations=60)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
-
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status, 0, after Ctrl-C.
-    """
+    """Runs the command; returns the exit status, 0, after Ctrl-C."""
     line = cli.CommandLine("Serves a page on which a trained run can be tried.")
     line.add_run()
     line.add("host", str, "127.0.0.1", "Address to listen on; others reach 0.0.0.0.")

@@ -6,25 +6,16 @@ python -m cyclegan_tf.evaluate --workdir=runs/quickstart
 from collections.abc import Sequence
 
 from cyclegan_tf import cli
-from cyclegan_tf.config.run_options import EVAL_MODE
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
-
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status, 0.
-    """
+    """Runs the command; returns the exit status, 0."""
     line = cli.CommandLine(
         "Measures a trained run on its test split: the cycle's error, and where test pairs are "
         "aligned, the errors against the truth beside those of leaving the input as it is."
     )
-    line.add_run()
+    line.add_run(eval_mode=True)
     line.add("data", str, "", "Other data to test on, as for training.")
-    line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)
     workdir = line.required("workdir")
 

@@ -6,29 +6,20 @@ python -m cyclegan_tf.export --workdir=runs/quickstart --output=served/blond2gin
 from collections.abc import Sequence
 
 from cyclegan_tf import cli
-from cyclegan_tf.config.run_options import EVAL_MODE
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
-
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status, 0.
-    """
+    """Runs the command; returns the exit status, 0."""
     line = cli.CommandLine(
         "Exports a trained run as a new version of a model for TF Serving, after comparing it with "
         "the run; docs/serving.md says how it is served."
     )
-    line.add_run()
+    line.add_run(eval_mode=True)
     line.add("output", str, "", "The model's folder; its name is the model's name in the server.")
     line.add("version", int, None, "Number of the version; by default the next one.")
     line.add("max_pixels", int, None, "Larger pictures are refused, by default than 2048x2048.")
     line.add("samples", str, "", "A folder of pictures to compare on, besides drawn ones.")
     line.add("format", str, "saved_model", "Comma list: what else is written, tflite or onnx.")
-    line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)
     workdir, output = line.required("workdir"), line.required("output")
     formats = [kind for kind in line["format"].split(",") if kind != "saved_model"]

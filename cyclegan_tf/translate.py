@@ -9,27 +9,18 @@ from collections.abc import Sequence
 
 from cyclegan_tf import cli
 from cyclegan_tf.config.direction import DIRECTIONS
-from cyclegan_tf.config.run_options import EVAL_MODE
 from cyclegan_tf.translation.options import TranslationOptions
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
-
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status: 0, or 1 if a file could not be translated.
-    """
+    """Runs the command; returns the exit status, 0, or 1 if a file could not be translated."""
     line = cli.CommandLine("Translates a picture, a clip or a folder of them with a trained run.")
-    line.add_run()
+    line.add_run(eval_mode=True)
     line.add("direction", str, "a2b", "From which domain to which.", choices=DIRECTIONS)
     line.add("input", str, "", "A picture, an animated GIF, a video, or a folder of them.")
     line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
     line.add("side_by_side", str, "", "Folder for sheets of input and translation, if wanted.")
     line.add("overwrite", bool, False, "Begin anew, and remove what was translated before.")
-    line.add("eval_mode", bool, None, EVAL_MODE)
     line.add_options(TranslationOptions(), "Translation options")
     line.add_former(bit_depth="", statistics_tiles="")
     line.parse(arguments)

@@ -162,10 +162,17 @@ class Run:
             UserError: If the run does not translate in this direction, there is nothing to
                 translate, or the output cannot be used.
         """
-        from cyclegan_tf.runs.translating import translate_run_files
+        from cyclegan_tf.translation.files import translate_files
 
-        return translate_run_files(
-            self, source, output, direction, options, side_by_side, overwrite, progress
+        generator = self.generators[check_direction(self, direction)]
+        made_by = {
+            "workdir": str(self.origin.workdir.root.resolve()),
+            "step": self.step,
+            "direction": str(direction),
+            "eval_mode": self.config.run.eval_mode,
+        }
+        return translate_files(
+            generator, source, output, options, side_by_side, overwrite, made_by, progress
         )
 
     def evaluate(self, data: str = "", progress: bool = True) -> "Evaluation":
@@ -275,6 +282,6 @@ def check_direction(run: Run, direction: str) -> Direction:
 def load_generators(
     workdir: str | Path, eval_mode: bool | None = None, step: int | None = None
 ) -> tuple[Config, Mapping[str, keras.Model]]:
-    """Returns `config` and `generators` of `Run.open`, which replaces this function."""
+    """Former form of `Run.open`."""
     run = Run.open(workdir, step, eval_mode)
     return run.config, run.generators

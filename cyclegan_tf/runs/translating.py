@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -11,8 +10,6 @@ from PIL import Image
 
 from cyclegan_tf.images.images import as_pixels
 from cyclegan_tf.runs.run import Run, check_direction
-from cyclegan_tf.translation.files import translate_files
-from cyclegan_tf.translation.job import Translated
 from cyclegan_tf.translation.options import TranslationOptions
 from cyclegan_tf.translation.pictures import PictureTranslator
 
@@ -38,33 +35,3 @@ def translate_images(run: Run, images: Any, direction: str) -> Any:
     if isinstance(images, Iterable) and not isinstance(images, single):
         return map(translated, images)
     return translated(images)
-
-
-def translate_run_files(
-    run: Run,
-    source: str | Path,
-    output: str | Path,
-    direction: str = "a2b",
-    options: TranslationOptions | None = None,
-    side_by_side: str | Path | None = None,
-    overwrite: bool = False,
-    progress: bool = True,
-) -> Translated:
-    """Translates an image, a clip or a folder, see `Run.translate_files`."""
-    direction = check_direction(run, direction)
-    made_by = {
-        "workdir": str(run.origin.workdir.root.resolve()),
-        "step": run.step,
-        "direction": direction,
-        "eval_mode": run.config.run.eval_mode,
-    }
-    return translate_files(
-        run.generators[direction],
-        source,
-        output,
-        options,
-        side_by_side,
-        overwrite,
-        made_by,
-        progress,
-    )

@@ -316,11 +316,11 @@ def test_an_old_checkpoint_is_read(tmp_path: Path) -> None:
                 "G_B": lambda: pt.ResnetGenerator(1, 3, 6, filters=3),
                 "D_B": lambda: pt.PatchDiscriminator(1, 6, filters=2),
             },
-            "do not exist here: --channels_a=6: expected at most 4",
+            "do not exist here: `channels_a=6`: expected at most 4",
         ),
         (
             {n: lambda: pt.PatchDiscriminator(6, filters=1) for n in ("D_A", "D_B")},
-            "do not exist here: --discriminator_layers=6: expected at most 5",
+            "do not exist here: `discriminator_layers=6`: expected at most 5",
         ),
     ],
 )
