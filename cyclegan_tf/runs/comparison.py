@@ -16,7 +16,6 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.evaluation.comparison_page import Contest, write_comparison
 from cyclegan_tf.evaluation.methods import Costs, compare
 from cyclegan_tf.images.images import ImageFunction, as_rgb
-from cyclegan_tf.neural_style.features import Backbone
 from cyclegan_tf.neural_style.objective import gram_matrices
 from cyclegan_tf.neural_style.options import (
     COMPARISON_STYLE,
@@ -48,60 +47,29 @@ def compare_run(
     domain_images: int | None = None,
     init: str = "content",
 ) -> tuple[Path, Contest]:
-    """Compares a run with neural style, see `Run.compare`.
+    """Compares a run with neural style on test images, see `Run.compare`.
+
+    The style comes from training images, as does what the run has learned.
+
+    Args:
+        run: The trained run.
+        output: Folder for the results.
+        direction: `a2b` or `b2a`.
+        images: Number of test images to compare.
+        options: Options of neural style.
+        network: The backbone, which paints and measures.
+        style: One image of the target domain, uint8 `(height, width, 3)`; by default the first
+            training image.
+        domain_images: Number of training images that represent the whole domain; all by default.
+        init: Where painting starts, `content` or `noise`.
 
     Returns:
         The page, and its contents.
     """
     options = options or COMPARISON_STYLE
-    backbone = load_backbone(**asdict(network or BackboneOptions()), seed=options.seed)
-    found = compare_with_neural_style(
-        run,
-        backbone,
-        options,
-        direction=direction,
-        images=images,
-        style=style,
-        domain_images=domain_images,
-        init=init,
-    )
-    folder = Path(output) if output else run.origin.results().root / "comparison"
-    return write_comparison(folder, found), found
-
-
-def compare_with_neural_style(
-    run: Run,
-    backbone: Backbone,
-    options: StyleOptions,
-    *,
-    direction: str = "a2b",
-    images: int = 8,
-    style: np.ndarray | None = None,
-    domain_images: int | None = None,
-    init: str = "content",
-) -> Contest:
-    """Compares what a run has learned with neural style on test pictures.
-
-    The style is that of training pictures, as is what the run has learned; what comes is measured
-    against test pictures.
-
-    Args:
-        run: The trained run.
-        backbone: For painting and for measuring.
-        options: Of neural style.
-        direction: `a2b` or `b2a`.
-        images: Number of test images to compare.
-        style: The one picture of the other domain, uint8 `(height, width, 3)`; by default the
-            first one for training.
-        domain_images: Number of training images that represent the whole domain; all by default.
-        init: Where painting starts, `content` or `noise`.
-
-    Raises:
-        UserError: If there is no such direction or test split, or the run is not about grey or
-            colour images.
-    """
     config = run.config
     translate = _translation(run, direction)
+    backbone = load_backbone(**asdict(network or BackboneOptions()), seed=options.seed)
     test, train = (Data.load(config, split) for split in ("test", "train"))
     if test is None or train is None:
         raise UserError("the data has no test split, and training pictures would be no test")
@@ -148,7 +116,9 @@ def compare_with_neural_style(
         "backbone": f"{backbone.name}, {backbone.pooling} pooling",
         **{name: value for name, value in asdict(options).items() if name not in NOT_FOR_COMPARING},
     }
-    return Contest(found, costs, one, setting)
+    contest = Contest(found, costs, one, setting)
+    folder = Path(output) if output else run.origin.results().root / "comparison"
+    return write_comparison(folder, contest), contest
 
 
 def _cost_of_training(run: Run) -> dict[str, Any]:
