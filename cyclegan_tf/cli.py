@@ -1,6 +1,7 @@
 """Command lines: absl flags made from the configuration's dataclasses, and how commands end."""
 
 import dataclasses
+import functools
 import logging
 import os
 import re
@@ -254,6 +255,20 @@ def in_flags(text: str) -> str:
     return re.sub(r"`([a-z]\w*(?:=[^`]*)?)`", r"--\1", text)
 
 
+def command(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
+    """Decorates the `main` of a command, so that its errors name flags instead of arguments."""
+
+    @functools.wraps(main)
+    def naming_flags(arguments: Sequence[str]) -> int:
+        try:
+            return main(arguments)
+        except UserError as error:
+            error.args = (in_flags(str(error)),)
+            raise
+
+    return naming_flags
+
+
 def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     """Runs a command and ends the process: mistakes of the user become one line on stderr.
 
@@ -267,7 +282,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     try:
         status = main(sys.argv) or 0
     except (UserError, OSError) as error:
-        print(f"error: {' '.join(in_flags(str(error)).split())}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         status = 1
         if isinstance(error, UserError) and error.at_once:
             sys.stdout.flush()

@@ -13,6 +13,7 @@ from cyclegan_tf.config.direction import DIRECTIONS
 from cyclegan_tf.errors import UserError
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status, 0, or 1 if a file could not be translated."""
     line = cli.CommandLine("Has pictures translated by a server that serves an exported model.")

@@ -10,6 +10,7 @@ from cyclegan_tf.config.direction import DIRECTIONS
 from cyclegan_tf.neural_style.options import COMPARISON_STYLE, NOT_FOR_COMPARING, BackboneOptions
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status.
 

@@ -12,6 +12,7 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.runs.workdir import Workdir
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status, 0."""
     line = cli.CommandLine(

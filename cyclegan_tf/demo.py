@@ -14,6 +14,7 @@ from cyclegan_tf.neural_style.options import NOT_FOR_COMPARING, BackboneOptions,
 STYLE = StyleOptions(iterations=60)
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status, 0, after Ctrl-C."""
     line = cli.CommandLine("Serves a page on which a trained run can be tried.")

@@ -6,7 +6,7 @@ import re
 class UserError(ValueError):
     """Raised for errors the user can fix; commands print one line and exit with a non-zero status.
 
-    Messages quote the arguments they name, as in `crop_size=8`; commands print these as flags.
+    Messages quote the arguments they name, as in `crop_size=8`; commands name flags instead.
 
     Attributes:
         at_once: Whether the process then ends without waiting for what its libraries do at exit.

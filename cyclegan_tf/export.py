@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cyclegan_tf import cli
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status, 0."""
     line = cli.CommandLine(

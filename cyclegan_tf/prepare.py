@@ -16,6 +16,7 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.preparation.options import FaceOptions, FetchOptions, PackOptions, SplitOptions
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the sub-command that is named first.
 

@@ -13,6 +13,7 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.neural_style.options import BackboneOptions, StyleOptions
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status.
 

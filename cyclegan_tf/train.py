@@ -12,6 +12,7 @@ from cyclegan_tf.runs.workdir import Workdir
 from cyclegan_tf.training.workers import find_workers
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command.
 

@@ -12,6 +12,7 @@ from cyclegan_tf.config.direction import DIRECTIONS
 from cyclegan_tf.translation.options import TranslationOptions
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status, 0, or 1 if a file could not be translated."""
     line = cli.CommandLine("Translates a picture, a clip or a folder of them with a trained run.")

@@ -74,8 +74,8 @@ def test_direction_style_and_output_are_chosen(trained: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--images=0"], "`images=0`: expected at least 1"),
-        (["--domain_images=0"], "`domain_images=0`: expected at least 1"),
+        (["--images=0"], "--images=0: expected at least 1"),
+        (["--domain_images=0"], "--domain_images=0: expected at least 1"),
         (["--style=nowhere.png"], "nowhere.png"),
         (["--iterations=0"], "--iterations=0: expected at least 1"),
         (["--image_size=32"], "image_size"),
@@ -93,5 +93,5 @@ def test_label_maps_and_missing_directions_are_refused(
     networks = ["--model=autoencoder", "--norm=none", "--filters=2"]
     flags = [f"--data={picture_folders}", f"--workdir={tmp_path}", *TINY, *networks]
     assert train.main(["train", *flags]) == 0
-    with pytest.raises(UserError, match="`direction=b2a`: this run translates a2b only"):
+    with pytest.raises(UserError, match="--direction=b2a: this run translates a2b only"):
         compare.main(["compare", f"--workdir={tmp_path}", *FAST, "--direction=b2a"])

@@ -127,7 +127,7 @@ def test_what_cannot_be_tiled_fails_by_name_and_the_others_do_not(tmp_path):
         write_image(tmp_path / f"in/{name}.png", noise(side, side))
     result = run(network, tmp_path / "in", tmp_path / "out", tile=64)
     assert result.written == 1
-    assert "--eval_mode" in result.failures["large.png"]
+    assert "`eval_mode`" in result.failures["large.png"]
 
 
 def test_bad_files_are_named_and_do_not_stop_the_others(unchanged, folder, tmp_path):
