@@ -69,22 +69,10 @@ setup(
             "nbstripout>=0.8,<1",
         ],
         "dev": [
+            "cyclegan_tf[client,notebooks,prepare]",
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
             "playwright>=1.50,<2",
-            # As for the client.
-            "tensorflow-serving-api>=2.15.1,<2.22",
-            "grpcio>=1.60,<2",
-            "requests>=2.31,<3",
-            # As for prepare.
-            "opencv-python-headless>=4.9,<5",
-            "animeface>=2,<3",
-            # As for notebooks.
-            "papermill>=2.6,<3",
-            "ipykernel>=6.29,<8",
-            "ipython>=7.23.1,<10",
-            "nbconvert>=7.16,<8",
-            "nbstripout>=0.8,<1",
             "ruff>=0.15,<0.18",
             "mypy>=1.11,<3",
         ],

@@ -2,19 +2,19 @@
 
 import importlib
 import os
+import warnings
 from typing import Any
 
 __version__ = "0.1.0"
 
-# TensorFlow reads these once, when any module of this package imports it, whichever is the first.
-# It writes to stderr, at import, about the GPU libraries it did not find.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Its oneDNN kernels are on by default on some CPUs only; they are faster on all that have AVX2.
+# The one thing that importing this package changes in its process: TensorFlow reads it once, at
+# import. oneDNN kernels are on by default on some CPUs only, and faster on all that have AVX2.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-# Where each public name lives; they are imported when first used, because TensorFlow takes
-# seconds and `--help` should not.
+# The module of each public name. Names are imported on first use, because importing TensorFlow
+# takes seconds and `--help` should not.
 _HOMES = {
+    "Run": "runs.run",
     "Config": "config.config",
     "UserError": "errors",
     "CycleGAN": "models.cyclegan",
@@ -23,24 +23,36 @@ _HOMES = {
     "ImagePool": "models.image_pool",
     "resnet_generator": "models.generators",
     "patch_discriminator": "models.discriminators",
-    "adam": "compat",
+    "adam": "models.adam",
     "Geometry": "data.geometry",
     "Domain": "data.domain",
     "open_sources": "data.sources",
     "unpaired_dataset": "data.pipeline",
     "Experiment": "runs.experiment",
-    "load_generators": "runs.run",
     "TranslationOptions": "translation.options",
     "translate_files": "translation.files",
+    "read_image": "images.images",
+    "write_image": "images.images",
+    "metrics_table": "evaluation.figures",
+    "changed_ratio": "evaluation.figures",
+    "train_live": "runs.live",
+    "import_tensorflow": "cli",
 }
+# Former public names, which work for one more version: their module, and what replaces them.
+_FORMER = {"load_generators": ("runs.run", "Run.open")}
 
 __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    home = _HOMES.get(name)
+    if name in _FORMER:
+        home, successor = _FORMER[name]
+        message = f"{__name__}.{name} is replaced by {__name__}.{successor}"
+        warnings.warn(message, FutureWarning, stacklevel=2)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,8 +1,10 @@
 """Command lines: absl flags made from the configuration's dataclasses, and how commands end."""
 
 import dataclasses
+import functools
 import logging
 import os
+import re
 import sys
 import types
 import typing
@@ -11,10 +13,12 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from absl import flags
 
-from cyclegan_tf.config.config import Config
+from cyclegan_tf.config.config import Config, options
 from cyclegan_tf.config.option import Options, check_bounds
+from cyclegan_tf.config.run_options import EVAL_MODE
 from cyclegan_tf.errors import UserError
 
+_log = logging.getLogger(__name__)
 _Options = TypeVar("_Options", bound=Options)
 _DEFINE: dict[type, Callable[..., Any]] = {
     bool: flags.DEFINE_boolean,
@@ -59,6 +63,7 @@ class CommandLine:
         self.summary = summary
         self.groups: dict[str, list[Flag]] = {}
         self._values = flags.FlagValues()
+        self._former: dict[str, str] = {}
 
     def add(
         self,
@@ -88,10 +93,22 @@ class CommandLine:
         flag = Flag(name, kind, default, help_text, choices, bounds)
         self.groups.setdefault(group, []).append(flag)
 
-    def add_run(self) -> None:
-        """Defines the flags that say which run is meant, and which of its checkpoints."""
+    def add_former(self, **successors: str) -> None:
+        """Accepts former flags for one more version, with a warning.
+
+        Args:
+            **successors: By former name, what the flag is called now; empty if it has no effect.
+        """
+        for name in successors:
+            flags.DEFINE_string(name, None, "Former flag.", flag_values=self._values)
+        self._former |= successors
+
+    def add_run(self, eval_mode: bool = False) -> None:
+        """Defines the flags that choose a run, a checkpoint and perhaps how networks work."""
         self.add("workdir", str, "", "Folder of the run.")
         self.add("step", int, None, "Step of the checkpoint to take (default: the newest).")
+        if eval_mode:
+            self.add("eval_mode", bool, None, EVAL_MODE)
 
     def add_config(self) -> None:
         """Defines a flag for every option of the configuration."""
@@ -137,17 +154,32 @@ class CommandLine:
             print(self.help())
             raise SystemExit(0)
         try:
-            rest = self._values(list(arguments))
-            if first and len(rest) == 2 and not self._values[first].present:
-                self._values(["", f"--{first}={rest.pop()}"])
-        except flags.Error as error:
-            raise UserError(" ".join(str(error).split())) from None
+            rest = self._parse(arguments)
         except OSError as error:
             raise UserError(f"cannot read the flag file {error.filename}") from None
+        if first and len(rest) == 2 and not self._values[first].present:
+            self._parse(["", f"--{first}={rest.pop()}"])
         if len(rest) > 1:
             raise UserError(f"unexpected argument {rest[1]}; options start with --")
+        self._replace_former()
         for flag in (flag for group in self.groups.values() for flag in group):
             check_bounds(flag.name, self[flag.name], {"help": flag.help_text, **flag.bounds})
+
+    def _replace_former(self) -> None:
+        for name, successor in self._former.items():
+            if not self._values[name].present:
+                continue
+            if successor:
+                _log.warning("--%s is now called --%s", name, successor)
+                self._parse(["", f"--{successor}={self[name]}"])
+            else:
+                _log.warning("--%s no longer has an effect", name)
+
+    def _parse(self, arguments: Sequence[str]) -> list[str]:
+        try:
+            return self._values(list(arguments))
+        except flags.Error as error:
+            raise UserError(" ".join(str(error).split())) from None
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name].value
@@ -172,8 +204,9 @@ class CommandLine:
         Args:
             base: The configuration of the run that is continued, if any.
         """
-        given = self.given()
-        return (base or Config.of(given.get("model", "cyclegan"))).replace(given)
+        names = {option.name for _, option, _ in options(Config())}
+        given = {name: value for name, value in self.given().items() if name in names}
+        return base.replace(given) if base else Config.of(**given)
 
     def help(self) -> str:
         """Returns the flags with their meaning and default, by groups."""
@@ -193,16 +226,13 @@ def _plain(option: dataclasses.Field[Any]) -> type:
     return next((kind for kind in kinds if kind is not types.NoneType), option.type)  # type: ignore[return-value]
 
 
-def import_tensorflow(quiet: bool = False) -> None:
-    """Imports TensorFlow without what its libraries write to stderr about missing GPUs.
+def import_tensorflow() -> None:
+    """Imports TensorFlow for a command or notebook, without its messages about missing GPUs.
 
-    They do so before Python's logging, or any setting, reaches them.
-
-    Args:
-        quiet: Whether it is to write nothing later, either, unless TF_CPP_MIN_LOG_LEVEL is set.
+    Some of them come before any setting has an effect. TensorFlow's own log stays silent
+    afterwards, unless TF_CPP_MIN_LOG_LEVEL is set.
     """
-    if quiet:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     terminal = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -215,6 +245,28 @@ def import_tensorflow(quiet: bool = False) -> None:
     finally:
         os.dup2(terminal, 2)
         os.close(terminal)
+
+
+def in_flags(text: str) -> str:
+    """Writes the arguments that an error of the library names as flags.
+
+    The library quotes them: `crop_size=8` becomes --crop_size=8.
+    """
+    return re.sub(r"`([a-z]\w*(?:=[^`]*)?)`", r"--\1", text)
+
+
+def command(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
+    """Decorates the `main` of a command, so that its errors name flags instead of arguments."""
+
+    @functools.wraps(main)
+    def naming_flags(arguments: Sequence[str]) -> int:
+        try:
+            return main(arguments)
+        except UserError as error:
+            error.args = (in_flags(str(error)),)
+            raise
+
+    return naming_flags
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:

@@ -9,23 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cyclegan_tf import cli
+from cyclegan_tf.config.direction import DIRECTIONS
 from cyclegan_tf.errors import UserError
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
-
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status: 0, or 1 if a file could not be translated.
-    """
+    """Runs the command; returns the exit status, 0, or 1 if a file could not be translated."""
     line = cli.CommandLine("Has pictures translated by a server that serves an exported model.")
     line.add("server", str, "", "HOST:PORT; TF Serving has 8501 for REST and 8500 for gRPC.")
     line.add("protocol", str, "rest", "How it is asked.", choices=("rest", "grpc"))
     line.add("model", str, "", "The model's name: that of the folder it was exported to.")
-    line.add("direction", str, "a2b", "From which domain to which.", choices=("a2b", "b2a"))
+    line.add("direction", str, "a2b", "From which domain to which.", choices=DIRECTIONS)
     line.add("input", str, "", "A picture, or a folder of them.")
     line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
     line.add("batch_size", int, 4, "Pictures in a request.", minimum=1)

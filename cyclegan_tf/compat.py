@@ -4,7 +4,9 @@ TensorFlow 2.20 and later bring Keras 3; TensorFlow 2.15 brings Keras 2, the las
 tensorflow-addons can be imported beside.
 """
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -26,55 +28,6 @@ def _instance_normalization() -> tuple[Any, dict[str, Any]]:
 
 # The stack's own layer, and the arguments that make it instance norm; the two agree bit for bit.
 InstanceNormalization, INSTANCE_NORMALIZATION_ARGUMENTS = _instance_normalization()
-
-
-class Adam(keras.optimizers.Adam):
-    """Adam as PyTorch has it, which updates a variable in one operation instead of a dozen."""
-
-    def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: Any = None) -> None:
-        if KERAS_3:
-            index = self._get_variable_index(variable)
-        else:
-            index = self._index_dict[self._var_key(variable)]
-            learning_rate = self.learning_rate
-        # The operation's betas are float32; corrected for those, and not in float32, in which
-        # 1 - 0.999 would be wrong by 5e-5 of itself.
-        betas = (tf.cast(tf.constant(beta), tf.float64) for beta in (self.beta_1, self.beta_2))
-        step = tf.cast(raw_variable(self.iterations), tf.float64) + 1.0
-        debias_1, debias_2 = (1.0 - tf.pow(beta, step) for beta in betas)
-        rate = tf.cast(learning_rate, tf.float64) * tf.sqrt(debias_2) / debias_1
-        # Keras' epsilon acts before the bias correction, PyTorch's after it.
-        epsilon = self.epsilon * tf.sqrt(debias_2)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=raw_variable(self._momentums[index]).handle,
-            v=raw_variable(self._velocities[index]).handle,
-            beta1_power=0.0,  # The rate is corrected already.
-            beta2_power=0.0,
-            lr=tf.cast(rate, variable.dtype),
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=tf.cast(epsilon, variable.dtype),
-            grad=gradient,
-        )
-
-
-def adam(learning_rate: Any, beta_1: float = 0.5) -> keras.optimizers.Optimizer:
-    """Returns Adam as PyTorch has it.
-
-    Args:
-        learning_rate: A number, or a Keras learning rate schedule.
-        beta_1: Decay of the first moment.
-
-    Returns:
-        A Keras optimizer with beta_2 = 0.999 and PyTorch's epsilon of 1e-8.
-
-    Reference:
-        Kingma and Ba, https://arxiv.org/abs/1412.6980
-    """
-    # Keras 3 may call the update in XLA on its own; on Keras 2 the optimizer tries by default.
-    extra = {} if KERAS_3 else {"jit_compile": False}
-    return Adam(learning_rate, beta_1=beta_1, beta_2=0.999, epsilon=1e-8, **extra)
 
 
 def compile_without_loss(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
@@ -130,9 +83,19 @@ def network_state(network: keras.Model) -> dict[str, tf.Variable]:
     }
 
 
-def set_precision(policy: str) -> None:
-    """Sets the arithmetic of layers built from now on: float32, mixed_float16 or mixed_bfloat16."""
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Sets the arithmetic of layers built inside a block; the global policy is restored after it.
+
+    Args:
+        policy: `float32`, `mixed_float16` or `mixed_bfloat16`.
+    """
+    before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(policy)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
 
 
 def add_state(

@@ -12,15 +12,9 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.runs.workdir import Workdir
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
-
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status, 0.
-    """
+    """Runs the command; returns the exit status, 0."""
     line = cli.CommandLine(
         "Makes a run of checkpoints that the authors' PyTorch code for CycleGAN and pix2pix wrote, "
         "or writes a run's networks as such checkpoints. Needs the extra `torch`."

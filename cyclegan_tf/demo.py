@@ -14,15 +14,9 @@ from cyclegan_tf.neural_style.options import NOT_FOR_COMPARING, BackboneOptions,
 STYLE = StyleOptions(iterations=60)
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
-
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status, 0, after Ctrl-C.
-    """
+    """Runs the command; returns the exit status, 0, after Ctrl-C."""
     line = cli.CommandLine("Serves a page on which a trained run can be tried.")
     line.add_run()
     line.add("host", str, "127.0.0.1", "Address to listen on; others reach 0.0.0.0.")
@@ -43,9 +37,11 @@ def main(arguments: Sequence[str]) -> int:
         from cyclegan_tf.serving import demo_page
     except ImportError as error:
         raise UserError(f"the page needs Gradio ({error}): pip install '.[demo]'") from None
-    from cyclegan_tf.runs.demonstration import load
+    from cyclegan_tf.runs.demonstration import demonstrate
+    from cyclegan_tf.runs.run import Run
 
-    shown = load(workdir, options, asdict(network), line["examples"], line["step"])
+    run = Run.open(workdir, line["step"])
+    shown = demonstrate(run, options, asdict(network), line["examples"])
     page = demo_page.build(
         shown.title,
         shown.translate,

@@ -1,10 +1,12 @@
-"""The one exception that means: this can be put right by whoever gave the command."""
+"""The exception for errors the user can fix."""
 
 import re
 
 
 class UserError(ValueError):
-    """A mistake in what the user gave; commands print it as one line and exit non-zero.
+    """Raised for errors the user can fix; commands print one line and exit with a non-zero status.
+
+    Messages quote the arguments they name, as in `crop_size=8`; commands name flags instead.
 
     Attributes:
         at_once: Whether the process then ends without waiting for what its libraries do at exit.

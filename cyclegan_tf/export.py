@@ -6,51 +6,32 @@ python -m cyclegan_tf.export --workdir=runs/quickstart --output=served/blond2gin
 from collections.abc import Sequence
 
 from cyclegan_tf import cli
-from cyclegan_tf.config.run_options import EVAL_MODE
-from cyclegan_tf.errors import UserError
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
-
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status, 0.
-    """
+    """Runs the command; returns the exit status, 0."""
     line = cli.CommandLine(
         "Exports a trained run as a new version of a model for TF Serving, after comparing it with "
         "the run; docs/serving.md says how it is served."
     )
-    line.add_run()
+    line.add_run(eval_mode=True)
     line.add("output", str, "", "The model's folder; its name is the model's name in the server.")
     line.add("version", int, None, "Number of the version; by default the next one.")
     line.add("max_pixels", int, None, "Larger pictures are refused, by default than 2048x2048.")
     line.add("samples", str, "", "A folder of pictures to compare on, besides drawn ones.")
     line.add("format", str, "saved_model", "Comma list: what else is written, tflite or onnx.")
-    line.add("eval_mode", bool, None, EVAL_MODE)
     line.parse(arguments)
     workdir, output = line.required("workdir"), line.required("output")
     formats = [kind for kind in line["format"].split(",") if kind != "saved_model"]
 
     cli.import_tensorflow()
-    from cyclegan_tf.runs.description import origin
-    from cyclegan_tf.runs.run import load_generators
-    from cyclegan_tf.serving.portable import FORMATS
-    from cyclegan_tf.serving.saved_model import MAX_PIXELS, export
+    from cyclegan_tf.runs.exporting import export_run
+    from cyclegan_tf.runs.run import Run
 
-    if unknown := set(formats) - set(FORMATS):
-        raise UserError(f"--format={unknown.pop()}: expected of saved_model, {', '.join(FORMATS)}")
-    config, generators = load_generators(workdir, line["eval_mode"], line["step"])
-    published = export(
-        generators,
-        output,
-        origin(config, workdir, line["step"]),
-        line["version"],
-        MAX_PIXELS if line["max_pixels"] is None else line["max_pixels"],
-        line["samples"] or None,
-        formats,
+    run = Run.open(workdir, line["step"], line["eval_mode"])
+    published = export_run(
+        run, output, line["version"], line["max_pixels"], line["samples"] or None, formats
     )
     for check in published.checks:
         print(f"{check.name}: {check}")

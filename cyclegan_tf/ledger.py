@@ -51,10 +51,10 @@ class Ledger:
             self._remove(entries)
             entries = {}
         elif before is not None and before != made_by:
-            replace = "" if overwrite is None else "give --overwrite to replace them, or "
+            replace = "" if overwrite is None else "give `overwrite` to replace them, or "
             raise UserError(
                 f"{folder} holds {results} made with other settings: "
-                f"{_differences(before, made_by)}; {replace}choose another --output"
+                f"{_differences(before, made_by)}; {replace}choose another `output`"
             )
         self.entries = entries
         # Failures and superseded lines are left out: those files are tried again.
@@ -125,7 +125,7 @@ class Ledger:
             except json.JSONDecodeError:
                 _log.warning("%s: skipped a line that is not JSON", self._path)
         if not lines or not isinstance(lines[0], dict) or "made_by" not in lines[0]:
-            raise UserError(f"{self._path} is not a list of {results}; choose another --output")
+            raise UserError(f"{self._path} is not a list of {results}; choose another `output`")
         return lines[0]["made_by"], {e["source"]: e for e in lines[1:] if "error" not in e}
 
     def _remove(self, entries: Mapping[str, Mapping[str, Any]]) -> None:

@@ -16,6 +16,7 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.preparation.options import FaceOptions, FetchOptions, PackOptions, SplitOptions
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the sub-command that is named first.
 
@@ -69,6 +70,7 @@ def split(arguments: Sequence[str]) -> int:
     line.add("attributes", str, "", "CSV file: paths in the folder, then attributes, with a head.")
     line.add("output", str, "", "A new folder for trainA, trainB, testA and testB.")
     line.add_options(SplitOptions(), "Split options")
+    line.add_former(max_pictures="max_images")
     line.parse(arguments, "data")
     data, output = line.required("data"), Path(line.required("output"))
     options = line.options(SplitOptions())

@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from cyclegan_tf import cli
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command. It reads files only, and does without TensorFlow.
+    """Runs the command; returns the exit status.
 
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status, 0.
+    It reads files only, and does without TensorFlow.
     """
     line = cli.CommandLine(
         "Turns a run, finished or not, into one page that needs nothing else: what was trained, "

@@ -13,14 +13,11 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.neural_style.options import BackboneOptions, StyleOptions
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
+    """Runs the command; returns the exit status.
 
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status: 0, or 130 after Ctrl-C, when what is painted so far has been written.
+    Returns 0, or 130 after Ctrl-C, when what is painted so far has been written.
     """
     line = cli.CommandLine("Paints a picture in the style of others, or a texture like them.")
     line.add("content", str, "", "The picture to paint.")

@@ -12,6 +12,7 @@ from cyclegan_tf.runs.workdir import Workdir
 from cyclegan_tf.training.workers import find_workers
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command.
 
@@ -39,10 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     config = line.config(workdir.stored_config()).validate()
     workers = find_workers()
 
-    # Mistakes have been answered by now, without waiting for TensorFlow.
-    # It calls workers crashed that only have ended before others; of lost ones, we say more.
-    cli.import_tensorflow(quiet=workers.count > 1)
-    from cyclegan_tf.evaluation.figures import table
+    # Invalid options have been reported by now, without waiting for TensorFlow.
+    cli.import_tensorflow()
+    from cyclegan_tf.evaluation.figures import metrics_table
     from cyclegan_tf.runs.description import describe
     from cyclegan_tf.runs.experiment import Experiment
     from cyclegan_tf.runs.report import report_if_possible
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"curves:      {workdir.metrics}, tensorboard --logdir={workdir.logs}")
     if evaluation is not None:
         print(f"figures:     {workdir.evaluation}\ngallery:     {workdir.gallery}\n")
-        print(table(evaluation.figures))
+        print(metrics_table(evaluation.figures))
     return 0
 
 

@@ -113,11 +113,11 @@ def exported_model(
     small_generators: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The folder of a model with one version, of `small_generators`; up to 10,000 pixels."""
-    from cyclegan_tf.serving.model_card import Origin
+    from cyclegan_tf.serving.model_card import Provenance
     from cyclegan_tf.serving.saved_model import export
 
     base = tmp_path_factory.mktemp("served") / "tiny"
-    export(small_generators, base, Origin({"data": "none"}, (16, 20)), max_pixels=10_000)
+    export(small_generators, base, Provenance({"data": "none"}, (16, 20)), max_pixels=10_000)
     return base
 
 

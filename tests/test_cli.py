@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cyclegan_tf import train
+from cyclegan_tf import cli, train
 from cyclegan_tf.cli import CommandLine
 from cyclegan_tf.config.config import Config, options
 from cyclegan_tf.errors import UserError
@@ -91,6 +91,29 @@ def test_mistyped_arguments_are_one_line_that_names_them(argument, named):
     with pytest.raises(UserError, match=named) as caught:
         command_line(argument)
     assert "\n" not in str(caught.value)
+
+
+def test_former_flags_work_with_a_warning(caplog):
+    def parsed(*arguments):
+        line = cli.CommandLine("A command.")
+        line.add("images", int, 8, "Images.", minimum=1)
+        line.add_former(pictures="images", bits="")
+        line.parse(["command", *arguments])
+        return line["images"]
+
+    assert parsed("--images=3") == 3 and not caplog.text
+    assert parsed("--pictures=5") == 5
+    assert "--pictures is now called --images" in caplog.text
+    assert parsed("--bits=16") == 8
+    assert "--bits no longer has an effect" in caplog.text
+    for wrong in ("--pictures=0", "--pictures=many"):
+        with pytest.raises(UserError, match="images"):
+            parsed(wrong)
+
+
+def test_arguments_that_an_error_names_become_flags():
+    text = "`crop_size=8` or `tile` in `Run.open`, `data=a b`"
+    assert cli.in_flags(text) == "--crop_size=8 or --tile in `Run.open`, --data=a b"
 
 
 def test_a_needed_flag_is_asked_for_with_its_meaning():

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf import compat
+from cyclegan_tf.models.adam import adam
 from cyclegan_tf.models.generators import resnet_generator
 
 
@@ -17,52 +18,22 @@ def dense(value=0.0):
     return layer
 
 
-def apply(optimizer, layer, gradient):
-    optimizer.apply_gradients([(tf.constant([[gradient]], tf.float32), layer.kernel)])
-
-
-def test_precision_is_that_of_the_layers_to_come():
+def test_precision_holds_for_the_layers_of_a_block():
     for policy, computed in (
         ("mixed_float16", "float16"),
         ("mixed_bfloat16", "bfloat16"),
         ("float32", "float32"),
     ):
-        compat.set_precision(policy)
-        layer = dense()
+        with compat.precision(policy):
+            layer = dense()
         assert (layer.compute_dtype, layer.kernel.dtype) == (computed, "float32")
+        assert keras.mixed_precision.global_policy().name == "float32"
 
 
-def test_adam_is_pytorchs():
-    optimizer, layer = compat.adam(0.1), dense()
-    optimizer.build([layer.kernel])
-    m = v = weight = 0.0
-    for step, gradient in enumerate((1.0, -0.3, 0.5, 2.0), start=1):
-        apply(optimizer, layer, gradient)
-        m, v = 0.5 * m + 0.5 * gradient, 0.999 * v + 0.001 * gradient**2
-        weight -= 0.1 * (m / (1 - 0.5**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
-        assert layer.kernel.numpy()[0, 0] == pytest.approx(weight, rel=1e-6)
-
-
-def test_adams_epsilon_acts_as_pytorchs_does():
-    optimizer, layer, gradient = compat.adam(0.1), dense(), 1e-8
-    optimizer.build([layer.kernel])
-    apply(optimizer, layer, gradient)
-    # Before the bias correction, as in Keras, it would make this -0.1 / (1 + 1 / sqrt(0.001)).
-    assert layer.kernel.numpy()[0, 0] == pytest.approx(-0.1 / 2, rel=1e-5)
-
-
-def test_adams_state_is_named_by_what_it_is():
-    optimizer, layers = compat.adam(0.1), [dense(), dense()]
-    optimizer.build([layer.kernel for layer in layers])
-    optimizer.apply_gradients(
-        [(tf.fill((1, 1), g), layer.kernel) for g, layer in zip((2.0, 4.0), layers, strict=True)]
-    )
-    state = compat.optimizer_state(optimizer)
-    assert all(isinstance(variable, tf.Variable) for variable in state.values())
-    found = {name: float(np.squeeze(variable.numpy())) for name, variable in state.items()}
-    rate = 1.0 - float(np.float32(0.999))  # In which 0.001 is off by 1.3e-5 of itself.
-    expected = {"iterations": 1, "m/0": 1.0, "v/0": 4.0 * rate, "m/1": 2.0, "v/1": 16.0 * rate}
-    assert found == pytest.approx(expected, rel=1e-6)
+def test_precision_is_restored_after_an_error():
+    with pytest.raises(ValueError, match="no matter"), compat.precision("mixed_float16"):
+        raise ValueError("no matter")
+    assert keras.mixed_precision.global_policy().name == "float32"
 
 
 def test_a_networks_state_has_every_weight_under_its_layers_name():
@@ -82,6 +53,6 @@ def test_compiling_without_a_loss_adds_no_optimizer():
     class Model(keras.Model):
         pass
 
-    model, optimizer = Model(), compat.adam(0.1)
+    model, optimizer = Model(), adam(0.1)
     compat.compile_without_loss(model, optimizer)
     assert model.optimizer is (None if compat.KERAS_3 else optimizer)

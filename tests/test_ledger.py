@@ -61,7 +61,7 @@ def test_a_line_that_was_cut_off_does_not_count(out, source, cut):
 
 
 def test_what_was_made_otherwise_is_kept_or_removed_as_asked(out, source):
-    with pytest.raises(UserError, match="step 1, not 2.*--overwrite"):
+    with pytest.raises(UserError, match="step 1, not 2.*`overwrite`"):
         again(out, {"step": 2}, overwrite=False)
     assert (out / "a.png").exists()
     (out / "own.png").write_bytes(b"not listed")

@@ -43,6 +43,46 @@ def test_importing_the_package_does_not_import_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+# The settings of a host process, which the package must leave unchanged.
+HOST = """
+import logging, os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+import keras, tensorflow as tf
+keras.mixed_precision.set_global_policy("mixed_bfloat16")
+logging.getLogger().setLevel(logging.ERROR)
+
+def settings():
+    loggers = {name: logging.getLogger(name).level for name in (None, "absl", "tensorflow")}
+    policy = keras.mixed_precision.global_policy().name
+    return os.environ["TF_CPP_MIN_LOG_LEVEL"], policy, loggers, sys.excepthook
+
+before = settings()
+import cyclegan_tf as cg, cyclegan_tf.models
+for name in cg.__all__:
+    getattr(cg, name)
+assert settings() == before, settings()
+"""
+
+
+def test_a_host_process_keeps_its_settings():
+    subprocess.run([sys.executable, "-c", HOST], check=True)
+
+
+def test_importing_the_package_alone_sets_nothing_but_the_switch_of_onednn():
+    code = (
+        "import os, sys\nbefore = dict(os.environ)\nimport cyclegan_tf\n"
+        "changed = {n for n in os.environ if os.environ[n] != before.get(n)}\n"
+        "assert changed <= {'TF_ENABLE_ONEDNN_OPTS'} and set(before) <= set(os.environ)\n"
+        "assert not {'tensorflow', 'keras', 'absl', 'logging.config'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_former_names_work_with_a_warning():
+    with pytest.warns(FutureWarning, match="load_generators is replaced by cyclegan_tf.Run.open"):
+        assert cyclegan_tf.load_generators.__name__ == "load_generators"
+
+
 @pytest.mark.parametrize(
     "first", ["compat", "neural_style.transfer", "data.pipeline", "models.cyclegan"]
 )

@@ -30,7 +30,7 @@ TINY = {
         *("--load_size=20", "--crop_size=16", "--max_steps=1"),
     ],
     "stylize": PAINTING,
-    "compare": [*PAINTING, "--pictures=1"],
+    "compare": [*PAINTING, "--images=1"],
 }
 
 

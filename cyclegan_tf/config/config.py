@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+from cyclegan_tf.config.generators import families_with
+from cyclegan_tf.config.option import check_names
 from cyclegan_tf.config.run_options import (
     AUGMENTATIONS,
     MODEL_DEFAULTS,
     MODELS,
-    WITH_DROPOUT,
     DataConfig,
     ModelConfig,
     ObjectiveConfig,
@@ -39,9 +40,18 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
 
     @classmethod
-    def of(cls, model: str) -> "Config":
-        """Returns the defaults of a model; an unknown one is left to `validate`."""
-        return cls().replace({"model": model, **MODEL_DEFAULTS.get(model, {})})
+    def of(cls, model: str = "cyclegan", **options: Any) -> "Config":
+        """Returns the defaults of a model, with options changed.
+
+        Args:
+            model: `cyclegan`, `pix2pix` or `autoencoder`.
+            **options: Any options by their flat names, as on the command line, such as
+                `data="photos"` or `crop_size=128`.
+
+        Raises:
+            UserError: If there is no option of a name.
+        """
+        return cls().replace({"model": model, **MODEL_DEFAULTS.get(model, {}), **options})
 
     @property
     def paired(self) -> bool:
@@ -71,7 +81,7 @@ class Config:
         unknown = [name for name in self.data.augmentations if name not in AUGMENTATIONS]
         if unknown:
             raise UserError(
-                f"--augment={self.data.augment}: unknown {', '.join(unknown)}; expected a comma "
+                f"`augment={self.data.augment}`: unknown {', '.join(unknown)}; expected a comma "
                 f"list of {', '.join(AUGMENTATIONS)}, or none"
             )
         self._check_geometry()
@@ -86,59 +96,59 @@ class Config:
             models = option_field.metadata.get("models", MODELS)
             if model not in models and value != default:
                 raise UserError(
-                    f"--{option_field.name}={value} says nothing to --model={model}; it is for "
-                    f"{' and '.join(models)}"
+                    f"`{option_field.name}={value}` has no effect with `model={model}`; it "
+                    f"applies to {' and '.join(models)}"
                 )
-        generator = self.model.generator
-        for name, value, kinds in (
-            ("bottleneck", self.model.bottleneck, ("encoder_decoder",)),
-            ("dropout", self.model.dropout, WITH_DROPOUT),
-            ("upsampling", self.model.upsampling != "transposed", ("resnet", "gated", "unet")),
+        traits = self.model.architecture.traits
+        for name, value in (
+            ("bottleneck", self.model.bottleneck),
+            ("dropout", self.model.dropout),
+            ("upsampling", self.model.upsampling != "transposed"),
         ):
-            if value and not generator.startswith(kinds):
+            if value and not getattr(traits, name):
                 raise UserError(
-                    f"--{name} says nothing to --generator={generator}; it is for "
-                    f"{' and '.join(kinds)}"
+                    f"`{name}` has no effect with `generator={self.model.generator}`; it applies "
+                    f"to {families_with(name)}"
                 )
         if self.run.remat and self.model.drops:
-            raise UserError("--remat would draw another dropout the second time; leave one out")
+            raise UserError("`remat` would draw another dropout the second time; leave one out")
         if self.run.remat and self.model.norm == "batch":
-            raise UserError("--remat would count each batch twice in --norm=batch; leave one out")
+            raise UserError("`remat` would count each batch twice in `norm=batch`; leave one out")
 
     def _check_channels(self) -> None:
-        channels = f"--channels_a={self.data.channels_a}, --channels_b={self.data.channels_b}"
+        channels = f"`channels_a={self.data.channels_a}`, `channels_b={self.data.channels_b}`"
         if self.data.channels_a == self.data.channels_b:
             return
-        if self.model.generator.startswith("gated_"):
+        if self.model.architecture.traits.blends:
             raise UserError(
-                f"--generator={self.model.generator} blends its result into its input, which "
+                f"`generator={self.model.generator}` blends its result into its input, which "
                 f"needs equal channels, not {channels}"
             )
         if self.model.model == "cyclegan" and self.objective.lambda_identity:
             raise UserError(
                 "identity losses compare a domain with itself through the other one's generator: "
-                f"with {channels}, give --lambda_identity=0"
+                f"with {channels}, give `lambda_identity=0`"
             )
 
     def _check_geometry(self) -> None:
-        data, multiple = self.data, self.model.size_multiple
+        data, multiple = self.data, self.model.architecture.multiple
         crops = data.preprocess.endswith("crop")
         if crops and data.crop_size % multiple:
             raise UserError(
-                f"--crop_size={data.crop_size}: --generator={self.model.generator} needs a "
+                f"`crop_size={data.crop_size}`: `generator={self.model.generator}` needs a "
                 f"multiple of {multiple}"
             )
         self._check_discriminator(data.crop_size if crops else data.load_size)
         resized = data.preprocess in ("resize_and_crop", "scale_width_and_crop")
         if resized and data.load_size < data.crop_size:
             raise UserError(
-                f"--load_size={data.load_size} is smaller than --crop_size={data.crop_size}; "
+                f"`load_size={data.load_size}` is smaller than `crop_size={data.crop_size}`; "
                 "raise the first or lower the second"
             )
         if data.preprocess in ("scale_width", "none") and (data.batch_size > 1 or self._pool_size):
             raise UserError(
-                f"--preprocess={data.preprocess} gives pictures of different sizes, which cannot "
-                "share a batch or a pool: use --batch_size=1 and --pool_size=0, "
+                f"`preprocess={data.preprocess}` gives pictures of different sizes, which cannot "
+                "share a batch or a pool: use `batch_size=1` and `pool_size=0`, "
                 f"not {data.batch_size} and {self._pool_size}"
             )
 
@@ -147,7 +157,7 @@ class Config:
         judges_patches = self.model.model != "autoencoder" and self.model.discriminator == "patch"
         if judges_patches and self.data.preprocess != "none" and seen // 2**layers < 3:
             raise UserError(
-                f"--discriminator_layers={layers} leaves nothing of pictures of {seen} px: take "
+                f"`discriminator_layers={layers}` leaves nothing of pictures of {seen} px: take "
                 f"fewer layers, or pictures of at least {3 * 2**layers} px"
             )
 
@@ -161,35 +171,37 @@ class Config:
 
     @classmethod
     def from_json(cls, text: str) -> "Config":
-        """Reads what `to_json` wrote.
+        """Reads what `to_json` wrote; options that are missing have their defaults.
 
         Raises:
-            UserError: If the text is no JSON, or holds an option this version does not know.
+            UserError: If the text is not JSON, or has an option this version does not know.
         """
+        groups = get_type_hints(cls)
         try:
-            stored = json.loads(text)
-            groups = get_type_hints(cls)
-            return cls(**{name: groups[name](**values) for name, values in stored.items()})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"not a configuration of this version: {error}") from None
+            stored = {name: dict(values) for name, values in json.loads(text).items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise UserError(f"not a configuration: {error}") from None
+        check_names(stored, groups, "group of options")
+        for name, values in stored.items():
+            check_names(values, [f.name for f in dataclasses.fields(groups[name])])
+        return cls(**{name: groups[name](**values) for name, values in stored.items()})
 
     def replace(self, values: Mapping[str, Any]) -> "Config":
-        """Returns a copy with options changed, by their flat names.
+        """Returns a copy with options changed.
 
         Args:
-            values: New values by option name, as on the command line.
+            values: New values by their flat names, as on the command line.
+
+        Raises:
+            UserError: If there is no option of a name; the error suggests the nearest.
         """
-        return Config(
-            **{
-                group.name: dataclasses.replace(
-                    part := getattr(self, group.name),
-                    **{
-                        f.name: values[f.name] for f in dataclasses.fields(part) if f.name in values
-                    },
-                )
-                for group in dataclasses.fields(self)
-            }
-        )
+        groups = {option_field.name: group for group, option_field, _ in options(self)}
+        check_names(values, groups)
+        changed: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            changed.setdefault(groups[name], {})[name] = value
+        parts = {g: dataclasses.replace(getattr(self, g), **part) for g, part in changed.items()}
+        return dataclasses.replace(self, **parts)
 
     def differences(self, other: "Config") -> list[str]:
         """Lists the options in which `other` would compute something else.

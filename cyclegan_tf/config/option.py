@@ -5,9 +5,10 @@ metadata.
 """
 
 import dataclasses
+import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
 
@@ -52,6 +53,24 @@ class Options:
         return self
 
 
+def check_names(names: Iterable[str], known: Collection[str], what: str = "option") -> None:
+    """Checks that options exist.
+
+    Args:
+        names: The names to check.
+        known: The names there are.
+        what: What errors call them.
+
+    Raises:
+        UserError: If a name is unknown; the error suggests the nearest.
+    """
+    for name in names:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            raise UserError(f"unknown {what} {name}{hint}")
+
+
 def check(option_field: dataclasses.Field[Any], value: Any) -> None:
     """Holds one option against its type and its bounds.
 
@@ -62,7 +81,7 @@ def check(option_field: dataclasses.Field[Any], value: Any) -> None:
     # JSON has no type of its own for whole numbers that stand for others.
     if not isinstance(value, kinds) and not (float in kinds and isinstance(value, int)):
         expected = " or ".join("nothing" if k is type(None) else k.__name__ for k in kinds)
-        raise UserError(f"--{option_field.name}={value}: expected {expected}")
+        raise UserError(f"`{option_field.name}={value}`: expected {expected}")
     check_bounds(option_field.name, value, option_field.metadata)
 
 
@@ -88,4 +107,4 @@ def check_bounds(name: str, value: Any, bounds: Mapping[str, Any]) -> None:
         expected = f"at most {bounds['maximum']}"
     else:
         return
-    raise UserError(f"--{name}={value}: expected {expected}")
+    raise UserError(f"`{name}={value}`: expected {expected}")

@@ -6,6 +6,7 @@ The command line (`cli.py`) is derived from these dataclasses; `config.py` puts 
 from dataclasses import dataclass
 from typing import Any
 
+from cyclegan_tf.config.generators import GeneratorSpec
 from cyclegan_tf.config.option import Options, option
 
 # By what the flag takes, as people call them.
@@ -15,8 +16,6 @@ EVAL_MODE = (
     "batch norm takes each picture's own."
 )
 AUGMENTATIONS = ("flip", "crop", "rotate", "colour")
-# How the names of those generators begin that have dropout.
-WITH_DROPOUT = ("resnet", "unet")
 PREPROCESS = ("resize_and_crop", "resize", "crop", "scale_width", "scale_width_and_crop", "none")
 
 
@@ -70,7 +69,6 @@ class ModelConfig(Options):
         "resnet_N with N residual blocks (6 for 128 px, 9 from 256 px on); gated_resnet_N, "
         "which blends its result into its input; unet_N for multiples of N px, a power of 2; "
         "encoder_decoder; or segnet.",
-        pattern=r"(gated_)?resnet_\d+|unet_(32|64|128|256|512)|encoder_decoder|segnet",
     )
     upsampling: str = option(
         "transposed",
@@ -133,16 +131,18 @@ class ModelConfig(Options):
     @property
     def drops(self) -> bool:
         """Whether there is dropout: `dropout`, or as published."""
-        has_it = self.generator.startswith(WITH_DROPOUT)
-        return self.model == "pix2pix" and has_it if self.dropout is None else self.dropout
+        if self.dropout is not None:
+            return self.dropout
+        return self.model == "pix2pix" and self.architecture.traits.dropout
 
     @property
-    def size_multiple(self) -> int:
-        """What height and width of a picture have to be multiples of."""
-        kind, _, size = self.generator.rpartition("_")
-        return {"unet": int(size) if size.isdigit() else 0, "resnet": 4, "gated_resnet": 4}.get(
-            kind, 16
-        )
+    def architecture(self) -> GeneratorSpec:
+        """`generator`, taken apart."""
+        return GeneratorSpec.parse(self.generator)
+
+    def validate(self) -> "ModelConfig":
+        GeneratorSpec.parse(self.generator)
+        return super().validate()
 
 
 @dataclass(frozen=True)

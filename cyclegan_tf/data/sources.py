@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 _TFDS = "tfds:"
 _BOTH_WAYS = (
-    "give the pictures as --data, which is a folder with trainA and trainB (or with train, for "
+    "give the pictures as `data`, which is a folder with trainA and trainB (or with train, for "
     f"pairs A|B side by side), {_TFDS}NAME/CONFIG or one of {', '.join(BUILTIN_NAMES)}, or as two "
-    "folders, --data_a and --data_b"
+    "folders, `data_a` and `data_b`"
 )
-_PAIRED_MODELS = "--model=pix2pix or --model=autoencoder"
+_PAIRED_MODELS = "`model=pix2pix` or `model=autoencoder`"
 # Where pairs lie in a data set that keeps the pictures of a pair together; the first that is there.
 PAIRED_SPLITS = {"train": ("train",), "test": ("test", "val", "validation")}
 _Reader = Callable[..., np.ndarray]
@@ -117,7 +117,7 @@ def open_sources(
             empty or incomplete, cannot be downloaded, or has no pairs where it should.
     """
     if bool(data) == bool(data_a or data_b) or bool(data_a) != bool(data_b):
-        given = f"--data={data!r}, --data_a={data_a!r}, --data_b={data_b!r}"
+        given = f"`data={data!r}`, `data_a={data_a!r}`, `data_b={data_b!r}`"
         raise UserError(f"{_BOTH_WAYS}; received {given}")
     readers: list[_Reader] = [
         partial(read_image, channels=channels_a),

@@ -170,7 +170,7 @@ def _check_downloads(builder: "tfds.core.DatasetBuilder") -> None:
             raise UserError(
                 f"no archive of {builder.info.full_name} is on this machine, and {url} cannot be "
                 f"reached; fetch that file elsewhere and store it as {by_hand}, or unpack it and "
-                f"give the folder that holds trainA and trainB as --data; no download is needed "
+                f"give the folder that holds trainA and trainB as `data`; no download is needed "
                 f"for {', '.join(BUILTIN_NAMES)}"
             )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from cyclegan_tf.evaluation.comparison import INPUT, TRUTH, Comparison, Costs
+from cyclegan_tf.evaluation.methods import INPUT, TRUTH, Comparison, Costs
 from cyclegan_tf.evaluation.page import duration, write_page
 from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images.images import write_image

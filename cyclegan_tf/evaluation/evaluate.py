@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.evaluation.labels import coloured, label_figures
-from cyclegan_tf.evaluation.truth import Translate, cycle_figures, truth_figures
+from cyclegan_tf.evaluation.truth import TensorFunction, cycle_figures, truth_figures
 from cyclegan_tf.images.images import to_uint8
 from cyclegan_tf.images.sheets import grid
 from cyclegan_tf.progress import progress_bar
@@ -37,7 +38,7 @@ class Evaluation:
 def evaluate(
     real_a: Iterable[tf.Tensor],
     real_b: Iterable[tf.Tensor],
-    translate: Mapping[str, Translate],
+    translate: Mapping[str, TensorFunction],
     aligned: bool,
     labels: bool = False,
     progress: bool = True,
@@ -58,9 +59,10 @@ def evaluate(
         aligned = False
     figures: dict[str, dict[str, Any]] = {}
     columns: dict[str, list[np.ndarray]] = {}
-    for direction, forth in translate.items():
-        inputs, truths = (a, b) if direction == "a2b" else (b, a)
-        back = translate.get(direction[::-1])
+    for name, forth in translate.items():
+        direction = Direction(name)
+        inputs, truths = direction.ordered(a, b)
+        back = translate.get(direction.opposite)
         bar = progress_bar(inputs, desc=f"evaluating {direction}", shown=progress, leave=False)
         translated = [forth(picture) for picture in bar]
         figures[direction] = {"pictures": len(inputs)}
@@ -78,16 +80,16 @@ def evaluate(
 
 
 def _columns(
-    direction: str,
+    direction: Direction,
     inputs: Sequence[tf.Tensor],
     translated: Sequence[tf.Tensor],
     truths: Sequence[tf.Tensor] | None = None,
-    back: Translate | None = None,
+    back: TensorFunction | None = None,
     labels: bool = False,
 ) -> dict[str, list[np.ndarray]]:
     """Makes the pictures of one direction for a sheet, by column label."""
     shown = slice(GALLERY_ROWS)
-    source, target = direction.split("2")
+    source, target = direction.source, direction.target
     columns = {f"real {source}": inputs[shown], f"fake {target}": translated[shown]}
     if truths is not None:
         columns[f"true {target}"] = truths[shown]
@@ -100,7 +102,7 @@ def _columns(
 
 def sample_sheet(
     pairs: Iterable[tuple[tf.Tensor, tf.Tensor]],
-    translate: Mapping[str, Translate],
+    translate: Mapping[str, TensorFunction],
     labels: bool = False,
 ) -> np.ndarray:
     """Draws pictures with what is made of them, and what is made of that, a row for each pair.
@@ -116,9 +118,10 @@ def sample_sheet(
     """
     a, b = zip(*pairs, strict=True)
     columns: dict[str, list[np.ndarray]] = {}
-    for direction, forth in translate.items():
-        inputs, others = (a, b) if direction == "a2b" else (b, a)
-        back = translate.get(direction[::-1])
+    for name, forth in translate.items():
+        direction = Direction(name)
+        inputs, others = direction.ordered(a, b)
+        back = translate.get(direction.opposite)
         translated = [forth(picture) for picture in inputs]
         truths = None if back else others
         columns |= _columns(direction, inputs, translated, truths, back, labels)

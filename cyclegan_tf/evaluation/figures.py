@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cyclegan_tf.config.direction import Direction
+
 Figures = dict[str, float]
 
 # Two truths differ where some channel does by more than this, in 255ths: less is how drawing
@@ -87,7 +89,7 @@ RATIO = Kind(
 )
 
 
-def table(figures: dict[str, dict[str, Any]]) -> str:
+def metrics_table(figures: dict[str, dict[str, Any]]) -> str:
     """Lays out an evaluation's figures as text, one line for each direction and row.
 
     Args:
@@ -137,7 +139,7 @@ def page_rows(
     """
     columns: dict[str, dict[str, Any]] = {}
     for direction, found in figures.items():
-        title = direction.upper().replace("2", " → ")
+        title = Direction(direction).arrow()
         made: dict[str, Any] = {}
         for part in ("translation", "cycle", "labels"):
             made |= found.get(part, {})

@@ -11,11 +11,11 @@ import tensorflow as tf
 from cyclegan_tf.evaluation.figures import CHANGED_ABOVE, Figures
 from cyclegan_tf.images.images import to_uint8
 
-Translate = Callable[[tf.Tensor], tf.Tensor]
+TensorFunction = Callable[[tf.Tensor], tf.Tensor]
 
 
 def cycle_figures(
-    inputs: Sequence[tf.Tensor], translated: Sequence[tf.Tensor], back: Translate
+    inputs: Sequence[tf.Tensor], translated: Sequence[tf.Tensor], back: TensorFunction
 ) -> Figures:
     """Measures how well pictures survive translation there and back.
 

@@ -7,14 +7,13 @@ wherever it is read (training, translation, serving), because all of them read i
 
 import contextlib
 import os
-import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import write_atomically
@@ -22,6 +21,9 @@ from cyclegan_tf.files import write_atomically
 # Imported where it computes: to read and write pictures, nobody has to wait for it.
 if TYPE_CHECKING:
     import tensorflow as tf
+
+# From an image, or a batch of them, to another of the same size: uint8 arrays.
+ImageFunction = Callable[[np.ndarray], np.ndarray]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 # What those suffixes may hold. Pillow would also try formats that start other programs (EPS).
@@ -63,6 +65,36 @@ def read_image(source: str | os.PathLike[str] | bytes, channels: int = 3) -> np.
     _mode(channels)
     with open_image(source) as image:
         return from_pillow(_loaded(image), channels)
+
+
+def as_pixels(image: Any, channels: int) -> np.ndarray:
+    """Returns an image in any of its forms as an array.
+
+    Args:
+        image: A path; a PIL image of any mode; or an array, uint8 `(height, width, channels)` in
+            [0, 255].
+        channels: Number of channels of the result; an array must have as many.
+
+    Returns:
+        uint8 `(height, width, channels)` in [0, 255].
+
+    Raises:
+        UnreadableImageError: If a file cannot be read.
+        UserError: If the image is something else.
+    """
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(image, channels)
+    if isinstance(image, Image.Image):
+        return from_pillow(_loaded(image), channels)
+    if not isinstance(image, np.ndarray):
+        kind = type(image).__name__
+        raise UserError(f"an image is an array, a PIL image or a path. Received: {kind}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != channels or not image.size:
+        raise UserError(
+            f"an image array is uint8 of shape (height, width, {channels}). "
+            f"Received: {image.dtype} of shape {image.shape}"
+        )
+    return image
 
 
 def read_labels(source: str | os.PathLike[str] | bytes, classes: int = 256) -> np.ndarray:
@@ -143,8 +175,7 @@ def write_image(
 
     Args:
         path: Where to, ending in one of `IMAGE_SUFFIXES`.
-        image: uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels; or, as PNG
-            only, uint16 in [0, 65535].
+        image: uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels.
         quality: Of JPEG and WebP, 1 to 100.
         exif: What the file shall say of the picture, in formats that can hold it.
         icc_profile: The same, of its colours.
@@ -158,8 +189,6 @@ def write_image(
     if file_format not in _FORMATS:
         kinds = ", ".join(sorted(IMAGE_SUFFIXES))
         raise UserError(f"cannot write {path}: the suffix must be one of {kinds}")
-    if image.dtype == np.uint16 and file_format != "PNG":
-        raise UserError(f"cannot write {path}: pictures of 16 bits are written as .png only")
     # What is empty is left out: some formats would write it as such.
     facts = {"exif": exif, "icc_profile": icc_profile}
     known: dict[str, Any] = {name: value for name, value in facts.items() if value}
@@ -167,10 +196,7 @@ def write_image(
         known["quality"] = quality
     encoded = BytesIO()
     try:
-        if image.dtype == np.uint16:
-            encoded.write(_deep_png(image, exif, icc_profile))
-        else:
-            to_pillow(image).save(encoded, file_format, **known)
+        to_pillow(image).save(encoded, file_format, **known)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot write {path}: {error}; .png holds every kind") from error
     write_atomically(path, encoded.getvalue())
@@ -234,14 +260,6 @@ def to_uint8(images: "tf.Tensor") -> "tf.Tensor":
     return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
 
 
-def to_uint16(images: "tf.Tensor") -> "tf.Tensor":
-    """Maps float [-1, 1] to uint16 [0, 65535], rounded and clipped, any shape."""
-    import tensorflow as tf
-
-    levels = tf.round((tf.cast(images, tf.float32) + 1.0) * (127.5 * 257))
-    return tf.cast(tf.clip_by_value(levels, 0.0, 65535.0), tf.uint16)
-
-
 @contextlib.contextmanager
 def open_image(
     source: str | os.PathLike[str] | bytes, formats: tuple[str, ...] = _FORMATS
@@ -299,23 +317,6 @@ def _mode(channels: int) -> str:
             f"a picture has 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels, not {channels}"
         )
     return _MODES[channels]
-
-
-def _deep_png(image: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
-    """Encodes uint16 as PNG, which Pillow does not for colours."""
-    import tensorflow as tf
-
-    encoded = tf.io.encode_png(image).numpy()
-    # What describes a picture stands between the signature (8 bytes), the header (25) and pixels.
-    head = 8 + 25
-    file = BytesIO()
-    file.write(encoded[:head])
-    if icc_profile:
-        PngImagePlugin.putchunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
-    if exif:
-        PngImagePlugin.putchunk(file, b"eXIf", exif.removeprefix(b"Exif\0\0"))
-    file.write(encoded[head:])
-    return file.getvalue()
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cyclegan_tf.config.generators import GeneratorSpec
 from cyclegan_tf.errors import UserError
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -35,15 +36,16 @@ class Generator:
     @property
     def places(self) -> dict[str, str]:
         """Where the authors' code has each of our convolutions; a norm lies one place further."""
-        kind, number = self.name.split("_")
-        if kind == "unet":
-            return _unet_places(levels=int(number).bit_length() - 1)
-        return _resnet_places(int(number), bool(self.dropout))
+        spec = GeneratorSpec.parse(self.name)
+        if spec.family == "unet":
+            return _unet_places(levels=spec.number.bit_length() - 1)
+        return _resnet_places(spec.number, bool(self.dropout))
 
     @property
     def options(self) -> list[str]:
         """With which the authors' code builds it; it has names for 6 and 9 blocks, 128 and 256."""
-        name = f"{self.name}blocks" if self.name.startswith("resnet") else self.name
+        is_resnet = GeneratorSpec.parse(self.name).family == "resnet"
+        name = f"{self.name}blocks" if is_resnet else self.name
         channels = (f"--input_nc={self.in_channels}", f"--output_nc={self.out_channels}")
         dropout = [] if self.dropout else ["--no_dropout"]
         return [

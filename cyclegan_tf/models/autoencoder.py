@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.models import randomness
 from cyclegan_tf.models.autoencoders import label_maps
 from cyclegan_tf.models.losses import l1_loss, l2_loss
@@ -39,7 +40,7 @@ class Autoencoder(Translator):
     def __init__(
         self, generator_ab: keras.Model, loss: str = "l2", noise: float = 0.0, **kwargs: Any
     ) -> None:
-        super().__init__({"generator_ab": generator_ab}, **kwargs)
+        super().__init__({Direction.A2B: generator_ab}, **kwargs)
         if loss not in PIXEL_LOSSES:
             raise ValueError(f"`loss` should be one of {', '.join(PIXEL_LOSSES)}. Received: {loss}")
         self.pixel_loss = PIXEL_LOSSES[loss]

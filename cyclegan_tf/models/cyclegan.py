@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.models.image_pool import ImagePool
 from cyclegan_tf.models.losses import adversarial_loss, l1_loss
 from cyclegan_tf.models.translator import AdversarialTranslator, Losses, together
@@ -60,13 +61,13 @@ class CycleGAN(AdversarialTranslator):
         pool_size: int = 50,
         **kwargs: Any,
     ) -> None:
-        networks = {
-            "generator_ab": generator_ab,
-            "generator_ba": generator_ba,
-            "discriminator_a": discriminator_a,
-            "discriminator_b": discriminator_b,
-        }
-        super().__init__(networks, gan_mode, lambda_gradient_penalty, **kwargs)
+        super().__init__(
+            {Direction.A2B: generator_ab, Direction.B2A: generator_ba},
+            {"discriminator_a": discriminator_a, "discriminator_b": discriminator_b},
+            gan_mode,
+            lambda_gradient_penalty,
+            **kwargs,
+        )
         channels_a, channels_b = generator_ab.input_shape[-1], generator_ab.output_shape[-1]
         if lambda_identity and channels_a != channels_b:
             raise ValueError(

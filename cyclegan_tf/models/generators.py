@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cyclegan_tf.config.generators import GeneratorSpec
 from cyclegan_tf.models.autoencoders import encoder_decoder, segnet
 from cyclegan_tf.models.blocks import Blocks, leaky_relu, relu
 from cyclegan_tf.models.layers import Blend, ReflectionPadding2D, RequireMultiple
@@ -23,26 +24,18 @@ def generator(architecture: str, **options: Any) -> keras.Model:
         A Keras model from pictures of `in_channels` to pictures of `out_channels`.
 
     Raises:
-        ValueError: If the name is none of these.
+        UserError: If there is no such architecture, a `ValueError`.
     """
-    plain: dict[str, Callable[..., keras.Model]] = {
-        "encoder_decoder": encoder_decoder,
-        "segnet": segnet,
-    }
-    if architecture in plain:
-        return plain[architecture](**options)
-    kind, _, number = architecture.rpartition("_")
-    sized: dict[str, Callable[..., keras.Model]] = {
+    spec = GeneratorSpec.parse(architecture)
+    builders: dict[str, Callable[..., keras.Model]] = {
         "resnet": resnet_generator,
         "gated_resnet": gated_resnet_generator,
         "unet": unet_generator,
+        "encoder_decoder": encoder_decoder,
+        "segnet": segnet,
     }
-    if kind not in sized or not number.isdigit():
-        raise ValueError(
-            "`architecture` should be resnet_N, gated_resnet_N, unet_N, encoder_decoder or "
-            f"segnet. Received: {architecture}"
-        )
-    return sized[kind](int(number), **options)
+    size = (spec.number,) if spec.number else ()
+    return builders[spec.family](*size, **options)
 
 
 def resnet_generator(

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.models.losses import adversarial_loss, l1_loss
 from cyclegan_tf.models.translator import AdversarialTranslator, Losses, together
 
@@ -38,8 +39,13 @@ class Pix2Pix(AdversarialTranslator):
         lambda_l1: float = 100.0,
         **kwargs: Any,
     ) -> None:
-        networks = {"generator_ab": generator_ab, "discriminator": discriminator}
-        super().__init__(networks, gan_mode, lambda_gradient_penalty, **kwargs)
+        super().__init__(
+            {Direction.A2B: generator_ab},
+            {"discriminator": discriminator},
+            gan_mode,
+            lambda_gradient_penalty,
+            **kwargs,
+        )
         self.lambda_l1 = lambda_l1
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:

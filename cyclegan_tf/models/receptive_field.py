@@ -57,11 +57,11 @@ def receptive_radius(network: keras.Model) -> int:
         elif isinstance(layer, Dropout) and layer.always:
             raise UserError(
                 f"{network.name} has dropout that stays on, which cannot be translated in tiles; "
-                "give --eval_mode, or --tile=0 to translate pictures whole"
+                "give `eval_mode`, or `tile=0` to translate pictures whole"
             )
         elif not isinstance(layer, (*_POINTWISE, Dropout)):
             raise UserError(
                 f"{network.name} has a layer {layer.name} of kind {type(layer).__name__}, which "
-                "cannot be translated in tiles; give --tile=0 to translate pictures whole"
+                "cannot be translated in tiles; give `tile=0` to translate pictures whole"
             )
     return radius

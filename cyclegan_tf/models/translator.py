@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from cyclegan_tf import compat
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.models import randomness
 from cyclegan_tf.models.layers import Dropout
 from cyclegan_tf.models.loss_scaling import DynamicLossScale, Update
@@ -18,14 +19,14 @@ Losses = dict[str, tf.Tensor]
 
 
 class Translator(keras.Model):
-    """Base of the models; it knows nothing of their losses.
+    """Base of the models, independent of their losses.
 
-    Networks have names such as `generator_ab` and `discriminator_b`. Those whose name begins
-    alike (the generators, the discriminators) are trained by one optimizer, and the generators
-    translate: `generator_ab` in the direction `a2b`.
+    All generators are trained by one optimizer, and all discriminators by another. Each network
+    is an attribute: `generator_ab` for the direction `a2b`, discriminators by their own names.
 
     Args:
-        networks: By name.
+        generators: By direction.
+        discriminators: By name, such as `discriminator_b`.
         ema: Decay per step of averaged copies of the generators; 0 is none.
         remat: Whether the generators' activations are computed again for the gradients instead
             of being kept.
@@ -34,40 +35,34 @@ class Translator(keras.Model):
 
     def __init__(
         self,
-        networks: Mapping[str, keras.Model],
+        generators: Mapping[Direction, keras.Model],
+        discriminators: Mapping[str, keras.Model] | None = None,
         ema: float = 0.0,
         remat: bool = False,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._names = tuple(networks)
-        for name, network in networks.items():
+        self.directions = tuple(generators)
+        self._judges = tuple(discriminators or ())
+        named = {direction.generator: network for direction, network in generators.items()}
+        for name, network in {**named, **(discriminators or {})}.items():
             setattr(self, name, network)
         self.ema = ema
         self.remat = remat
         self.seed = seed
-        for name in self._generators if ema else ():
-            average = keras.models.clone_model(networks[name])
-            average.set_weights(networks[name].get_weights())
-            setattr(self, _average(name), average)
+        for direction, network in generators.items() if ema else ():
+            average = keras.models.clone_model(network)
+            average.set_weights(network.get_weights())
+            setattr(self, direction.average, average)
         self.loss_scale = None
         if keras.mixed_precision.global_policy().compute_dtype == "float16":
             self.loss_scale = DynamicLossScale()
 
     @property
-    def _generators(self) -> list[str]:
-        return [name for name in self._names if name.startswith("generator")]
-
-    @property
     def translators(self) -> dict[str, keras.Model]:
         """The generators to use for results, by direction: the averaged ones if there are any."""
-        return {
-            "{}2{}".format(*name.removeprefix("generator_")): getattr(
-                self, _average(name) if self.ema else name
-            )
-            for name in self._generators
-        }
+        return {d: getattr(self, d.average if self.ema else d.generator) for d in self.directions}
 
     def compile(
         self,
@@ -77,7 +72,7 @@ class Translator(keras.Model):
         """Sets the optimizers.
 
         Args:
-            generator_optimizer: Of all generators, for example `compat.adam(2e-4)`.
+            generator_optimizer: Of all generators, for example `adam(2e-4)`.
             discriminator_optimizer: Another one, for all discriminators, where there are any.
         """
         compat.compile_without_loss(self, generator_optimizer)
@@ -91,12 +86,13 @@ class Translator(keras.Model):
     @property
     def networks(self) -> dict[str, keras.Model]:
         """The trained networks, by name."""
-        return {name: getattr(self, name) for name in self._names}
+        names = (*(direction.generator for direction in self.directions), *self._judges)
+        return {name: getattr(self, name) for name in names}
 
     @property
     def players(self) -> list[str]:
-        """Who is trained by an optimizer of its own, in the order of `compile`."""
-        return list(dict.fromkeys(name.split("_")[0] for name in self._names))
+        """`generator`, and `discriminator` if there is one: each has an optimizer of its own."""
+        return ["generator", "discriminator"] if self._judges else ["generator"]
 
     def trained_variables(self, player: str) -> list[Any]:
         """Returns the trainable variables of all generators, or all discriminators.
@@ -107,7 +103,7 @@ class Translator(keras.Model):
         return [
             variable
             for name, network in self.networks.items()
-            if name.startswith(player)
+            if (name in self._judges) == (player == "discriminator")
             for variable in network.trainable_variables
         ]
 
@@ -117,9 +113,9 @@ class Translator(keras.Model):
         Raises:
             AttributeError: Before `compile`.
         """
-        averages = [_average(name) for name in self._generators] if self.ema else []
+        averages = [direction.average for direction in self.directions] if self.ema else []
         state = {
-            name: compat.network_state(getattr(self, name)) for name in (*self._names, *averages)
+            name: compat.network_state(getattr(self, name)) for name in (*self.networks, *averages)
         }
         for player in self.players:
             name = f"{player}_optimizer"
@@ -184,8 +180,9 @@ class Translator(keras.Model):
                 return average.assign(value)
             return average.assign_sub((1.0 - self.ema) * (average - value))
 
-        for name in self._generators:
-            pair = getattr(self, _average(name)).weights, getattr(self, name).weights
+        for direction in self.directions:
+            networks = getattr(self, direction.average), getattr(self, direction.generator)
+            pair = (network.weights for network in networks)
             for average, value in zip(*pair, strict=True):
                 strategy.extended.update(
                     compat.raw_variable(average), follow, args=(compat.raw_variable(value),)
@@ -196,7 +193,8 @@ class AdversarialTranslator(Translator):
     """Base of the models with discriminators.
 
     Args:
-        networks: By name, as for `Translator`.
+        generators: By direction.
+        discriminators: By name, such as `discriminator_b`.
         gan_mode: `lsgan`, `vanilla`, `wgangp` or `hinge`, see `losses`.
         lambda_gradient_penalty: Weight of the gradient penalty, which `wgangp` adds.
         **kwargs: As for `Translator`.
@@ -208,14 +206,14 @@ class AdversarialTranslator(Translator):
 
     def __init__(
         self,
-        networks: Mapping[str, keras.Model],
+        generators: Mapping[Direction, keras.Model],
+        discriminators: Mapping[str, keras.Model],
         gan_mode: str,
         lambda_gradient_penalty: float,
         **kwargs: Any,
     ) -> None:
-        super().__init__(networks, **kwargs)
-        judges = (network for name, network in networks.items() if name.startswith("discriminator"))
-        layers = (layer for judge in judges for layer in judge.layers)
+        super().__init__(generators, discriminators, **kwargs)
+        layers = (layer for judge in discriminators.values() for layer in judge.layers)
         if gan_mode == "wgangp" and any(isinstance(x, InstanceNormalization) for x in layers):
             raise ValueError(
                 "`gan_mode` wgangp differentiates discriminators twice: build them with "
@@ -279,7 +277,3 @@ def together(network: keras.Model, *batches: tf.Tensor, remat: bool = False) -> 
     if apart or len(shapes) > 1 or None in shapes.pop():
         return [run(batch) for batch in batches]
     return tf.split(run(tf.concat(batches, 0)), [tf.shape(batch)[0] for batch in batches])
-
-
-def _average(name: str) -> str:
-    return name.replace("generator", "average")

@@ -64,8 +64,8 @@ class StyleOptions(Options):
         super().validate()
         if self.iterations < self.scales:
             raise UserError(
-                f"--iterations={self.iterations}: expected at least {self.scales}, one for each "
-                "of the --scales"
+                f"`iterations={self.iterations}`: expected at least {self.scales}, one for each "
+                "of the `scales`"
             )
         _weighted("content_layers", self.content_layers)
         _weighted("style_layers", self.style_layers)
@@ -88,16 +88,20 @@ class StyleOptions(Options):
         return _numbers("style_blend", self.style_blend)
 
 
+# Enough where painting starts from the content; jcjohnson's 1000 iterations are for noise.
+COMPARISON_STYLE = StyleOptions(iterations=200)
+
+
 def _weighted(name: str, text: str) -> dict[str, float]:
     try:
         pairs = [item.partition(":") for item in text.split(",")]
         return {layer: float(weight or 1.0) for layer, _, weight in pairs}
     except ValueError:
-        raise UserError(f"--{name}={text}: expected NAME[:WEIGHT],...") from None
+        raise UserError(f"`{name}={text}`: expected NAME[:WEIGHT],...") from None
 
 
 def _numbers(name: str, text: str) -> list[float]:
     try:
         return [float(number) for number in text.split(",")] if text else []
     except ValueError:
-        raise UserError(f"--{name}={text}: expected NUMBER[,NUMBER...]") from None
+        raise UserError(f"`{name}={text}`: expected NUMBER[,NUMBER...]") from None

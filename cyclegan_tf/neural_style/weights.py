@@ -20,8 +20,8 @@ FINGERPRINTS = {"vgg16": "a74f899c6e8b184c80c758587e861083666cffb98e12e5e1029130
 _HOST = "storage.googleapis.com"
 _SECONDS = 10
 _WAYS = (
-    "ways out: --backbone_weights=FILE with Keras' weights (.npz, .h5, .weights.h5), a network for "
-    "--backbone_weights=imagenet, or --backbone_weights=random"
+    "ways out: `backbone_weights=FILE` with Keras' weights (.npz, .h5, .weights.h5), a network for "
+    "`backbone_weights=imagenet`, or `backbone_weights=random`"
 )
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def load_weights(name: str, source: str, seed: int = 0) -> dict[str, np.ndarray]
         return _downloaded(name)
     path = Path(source)
     if not path.is_file():
-        raise UserError(f"--backbone_weights={source}: there is no such file; {_WAYS}")
+        raise UserError(f"`backbone_weights={source}`: there is no such file; {_WAYS}")
     weights = _from_npz(path) if path.suffix == ".npz" else _from_keras(name, path)
     _check(name, weights, path)
     return weights

@@ -69,12 +69,12 @@ def _wanted(
     """Checks all entries, and chooses the pictures with the places that they get."""
     if len(entries) > max_files:
         raise UserError(
-            f"the archive has {len(entries)} entries, more than --max_files={max_files}"
+            f"the archive has {len(entries)} entries, more than `max_files={max_files}`"
         )
     if (claimed := sum(entry.file_size for entry in entries)) > max_bytes:
         raise UserError(
-            f"the archive would be {claimed / 2**30:.2f} GiB unpacked, more than --max_gb="
-            f"{max_bytes / 2**30:g}"
+            f"the archive would be {claimed / 2**30:.2f} GiB unpacked, more than `max_gb="
+            f"{max_bytes / 2**30:g}`"
         )
     paths = [_checked(entry) for entry in entries]
     # File systems may take upper and lower case for the same.

@@ -168,7 +168,7 @@ def open_collection(data: str, table: str | os.PathLike[str] = "") -> Collection
     is_tfds = data.startswith("tfds:")
     if is_tfds == bool(table):
         raise UserError(
-            "a folder needs --attributes=FILE.csv, and a data set of TFDS has its own; received "
-            f"--data={data} --attributes={table}"
+            "a folder needs `attributes=FILE.csv`, and a data set of TFDS has its own; received "
+            f"`data={data}` `attributes={table}`"
         )
     return open_tfds(data.removeprefix("tfds:")) if is_tfds else open_table(Path(data), Path(table))

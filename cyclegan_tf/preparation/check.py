@@ -7,7 +7,7 @@ from pathlib import Path
 from cyclegan_tf.data.picture_files import has_folder, open_folder
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images.images import UnreadableImageError
-from cyclegan_tf.preparation.findings import Check, DomainContent, Place, groups, judge
+from cyclegan_tf.preparation.findings import DomainContent, Findings, Place, groups, judge
 from cyclegan_tf.preparation.fingerprints import Fingerprint, fingerprint, near_pairs
 from cyclegan_tf.preparation.parallel import in_order
 
@@ -33,14 +33,14 @@ def domain_folders(data: Path, other: Path | None = None) -> dict[str, Path]:
     if not any(has_folder(data / name) for name in DOMAINS):
         return {"trainA": data} | ({"trainB": other} if other else {})
     if other:
-        raise UserError(f"{data} holds both domains already, so --other={other} says too much")
+        raise UserError(f"{data} holds both domains already, so `other={other}` says too much")
     there = [name for name in DOMAINS if has_folder(data / name)]
     # Training needs both; the test needs both or none.
     needed = {"trainA", "trainB"} | ({"testA", "testB"} if {"testA", "testB"} & {*there} else set())
     return {name: data / name for name in DOMAINS if name in needed}
 
 
-def check(folders: Mapping[str, Path], crop_size: int = 256, progress: bool = True) -> Check:
+def check(folders: Mapping[str, Path], crop_size: int = 256, progress: bool = True) -> Findings:
     """Looks into every picture of a data set.
 
     Args:
@@ -52,7 +52,7 @@ def check(folders: Mapping[str, Path], crop_size: int = 256, progress: bool = Tr
         What was found; about 1.5 kB a picture are kept meanwhile, and no pixels.
     """
     domains = {name: _look(name, folder, progress) for name, folder in folders.items()}
-    found = Check(domains, _same(domains), _near(domains))
+    found = Findings(domains, _same(domains), _near(domains))
     judge(found, crop_size)
     return found
 

@@ -9,13 +9,13 @@ import numpy as np
 from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images.images import read_image, resize, write_image
 from cyclegan_tf.images.sheets import grid, spread
-from cyclegan_tf.preparation.findings import Check, DomainContent
+from cyclegan_tf.preparation.findings import DomainContent, Findings
 
 _PICTURES, _PAIRS = 8, 12
 _SIDE = 128
 
 
-def table(found: Check) -> str:
+def table(found: Findings) -> str:
     """Returns one line for each domain, and the findings below."""
     head = ("domain", "pictures", "unreadable", "height", "width", "grey", "modes")
     rows = [head, *(_row(name, content) for name, content in found.domains.items())]
@@ -30,7 +30,7 @@ def table(found: Check) -> str:
     return "\n".join(lines if found.errors or found.warnings else [*lines, "nothing to object to"])
 
 
-def write_report(folder: Path, found: Check) -> list[Path]:
+def write_report(folder: Path, found: Findings) -> list[Path]:
     """Writes `report.json`, `contact_sheet.png` and, if there are any, `duplicates.png`.
 
     Args:

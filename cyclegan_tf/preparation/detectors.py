@@ -62,7 +62,7 @@ def _cascade(path: Path) -> Detector:
         empty = True
     if empty:
         raise UserError(
-            f"--detector={path}: expected photo, anime, or the XML file of a cascade of OpenCV"
+            f"`detector={path}`: expected photo, anime, or the XML file of a cascade of OpenCV"
         )
 
     def detect(image: np.ndarray) -> list[Box]:

@@ -72,7 +72,7 @@ def fetch(output: Path, options: FetchOptions, progress: bool = True) -> dict[st
             if sha256 and (actual := _sha256(archive)) != sha256:
                 raise UserError(
                     f"the archive has the SHA-256 {actual}, expected {sha256}: it is damaged, cut "
-                    "off or another one; --sha256=HEX says what is expected"
+                    "off or another one; `sha256=HEX` says what is expected"
                 )
             archive.seek(0)
             unpack(
@@ -89,7 +89,7 @@ def fetch(output: Path, options: FetchOptions, progress: bool = True) -> dict[st
 @contextlib.contextmanager
 def _on_disk(path: Path) -> Iterator[BinaryIO]:
     if not path.is_file():
-        raise UserError(f"--archive={path}: there is no such file")
+        raise UserError(f"`archive={path}`: there is no such file")
     with path.open("rb") as file:
         yield file
 
@@ -100,11 +100,11 @@ def _downloaded(url: str, folder: Path, max_bytes: int, progress: bool) -> Itera
     import requests  # As TFDS, so that proxies and certificates are found as TFDS finds them.
 
     if not url.startswith(("http://", "https://")):
-        raise UserError(f"--url={url}: expected http:// or https://")
+        raise UserError(f"`url={url}`: expected http:// or https://")
     if not is_reachable(url):
         raise UserError(
-            f"{url} cannot be reached; fetch that file elsewhere and give it as --archive=FILE, or "
-            "another address as --url"
+            f"{url} cannot be reached; fetch that file elsewhere and give it as `archive=FILE`, or "
+            "another address as `url`"
         )
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
@@ -121,7 +121,7 @@ def _downloaded(url: str, folder: Path, max_bytes: int, progress: bool) -> Itera
                     for chunk in answer.iter_content(_CHUNK):
                         bar.update(file.write(chunk))
                         if file.tell() > max_bytes:
-                            raise UserError(f"{url} gives more than --max_gb={max_bytes / 2**30:g}")
+                            raise UserError(f"{url} gives more than `max_gb={max_bytes / 2**30:g}`")
                 if length and file.tell() < length and "Content-Encoding" not in answer.headers:
                     raise UserError(f"{url} ended after {file.tell()} of {length} bytes; try again")
         except requests.RequestException as error:

@@ -74,7 +74,7 @@ Place = tuple[str, str]  # A domain's name and a picture's.
 
 
 @dataclass(frozen=True)
-class Check:
+class Findings:
     """What was found.
 
     Attributes:
@@ -127,7 +127,7 @@ def groups(digests: Mapping[Place, bytes]) -> list[list[Place]]:
     return [group for group in together.values() if len(group) > 1]
 
 
-def judge(found: Check, crop_size: int) -> None:
+def judge(found: Findings, crop_size: int) -> None:
     """Fills in the errors and warnings.
 
     Args:
@@ -139,7 +139,7 @@ def judge(found: Check, crop_size: int) -> None:
     _judge_balance(found)
 
 
-def _judge_domains(found: Check, crop_size: int) -> None:
+def _judge_domains(found: Findings, crop_size: int) -> None:
     for name, content in found.domains.items():
         total = len(content.prints) + len(content.unreadable)
         bad = some(list(content.unreadable))
@@ -160,7 +160,7 @@ def _judge_domains(found: Check, crop_size: int) -> None:
             )
 
 
-def _judge_leaks(found: Check) -> None:
+def _judge_leaks(found: Findings) -> None:
     def split(place: Place) -> str:
         return place[0][:-1]
 
@@ -188,7 +188,7 @@ def _judge_leaks(found: Check) -> None:
         )
 
 
-def _judge_balance(found: Check) -> None:
+def _judge_balance(found: Findings) -> None:
     for one, other in itertools.combinations(found.domains, 2):
         a, b = (found.domains[name].prints.values() for name in (one, other))
         if one[:-1] != other[:-1] or not a or not b:

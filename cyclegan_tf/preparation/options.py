@@ -18,7 +18,7 @@ class SplitOptions(Options):
     test_fraction: float = option(
         0.1, "Share of each domain's pictures that are for the test.", minimum=0.0, maximum=0.9
     )
-    max_pictures: int | None = option(
+    max_images: int | None = option(
         None, "Most pictures of a domain, the first ones (default: all).", minimum=1
     )
     seed: int = option(0, "Seed of which are for the test.", minimum=0, maximum=2**32 - 1)
@@ -38,11 +38,11 @@ class SplitOptions(Options):
     def validate(self) -> "SplitOptions":
         super().validate()
         if not self.attribute:
-            raise UserError("--attribute is needed: what tells the domains apart")
+            raise UserError("`attribute` is needed: what tells the domains apart")
         if len({plain(value) for value in self.values.split(",")}) != 2 or (
             self.values.count(",") != 1
         ):
-            raise UserError(f"--values={self.values}: expected two different values, A,B")
+            raise UserError(f"`values={self.values}`: expected two different values, A,B")
         return self
 
 
@@ -86,9 +86,9 @@ class FetchOptions(Options):
     def validate(self) -> "FetchOptions":
         super().validate()
         if not (self.name or self.archive or self.url):
-            raise UserError("what is to be fetched? give a name, --archive=FILE or --url=URL")
+            raise UserError("what is to be fetched? give a name, `archive=FILE` or `url=URL`")
         if self.archive and self.url:
-            raise UserError(f"--archive={self.archive} and --url={self.url}: give one of the two")
+            raise UserError(f"`archive={self.archive}` and `url={self.url}`: give one of the two")
         return self
 
 

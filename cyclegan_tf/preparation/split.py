@@ -115,11 +115,11 @@ def _choose(collection: Collection, options: SplitOptions) -> Iterator[tuple[str
     domains = dict(zip(options.value_pair, "AB", strict=True))
     counts = Counter[str]()
     for picture in collection.pictures:
-        if all(counts[domain] == options.max_pictures for domain in "AB"):
+        if all(counts[domain] == options.max_images for domain in "AB"):
             return
         domain = domains.get(picture.attributes[options.attribute], "")
         holds = options.conditions.items() <= picture.attributes.items()
-        if not holds or counts[domain] == options.max_pictures:
+        if not holds or counts[domain] == options.max_images:
             domain = ""
         counts[domain] += 1
         yield domain, picture

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from cyclegan_tf import compat
 from cyclegan_tf.config.config import Config
-from cyclegan_tf.config.run_options import WITH_DROPOUT
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.data.builders.features import LABELS
 from cyclegan_tf.data.domain import Domain
 from cyclegan_tf.data.geometry import Geometry
@@ -27,6 +27,7 @@ from cyclegan_tf.data.pipeline import (
 from cyclegan_tf.data.sources import open_sources
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images.images import to_uint8
+from cyclegan_tf.models.adam import adam
 from cyclegan_tf.models.autoencoder import Autoencoder
 from cyclegan_tf.models.cyclegan import CycleGAN
 from cyclegan_tf.models.discriminators import discriminator
@@ -103,7 +104,7 @@ def class_count(config: Config) -> int:
     """
     count = config.objective.classes or len(LABELS.get(config.data.data, ()))
     if not count:
-        raise UserError("--task=segment needs --classes, the number of classes in domain B")
+        raise UserError("`task=segment` needs `classes`, the number of classes in domain B")
     return count
 
 
@@ -111,7 +112,7 @@ def geometry(config: Config) -> Geometry:
     """Returns how pictures come to the networks' size."""
     data = config.data
     return Geometry(
-        data.preprocess, data.load_size, data.crop_size, multiple=config.model.size_multiple
+        data.preprocess, data.load_size, data.crop_size, multiple=config.model.architecture.multiple
     )
 
 
@@ -183,34 +184,35 @@ def evaluation_levels(
     return levels(a), levels(b)
 
 
-def build_generators(config: Config) -> dict[str, keras.Model]:
+def build_generators(config: Config) -> dict[Direction, keras.Model]:
     """Builds the generators, by direction (`a2b`, and `b2a` for CycleGAN), with fresh weights."""
     model, data = config.model, config.data
     own: dict[str, Any] = {}
-    if model.generator.startswith(WITH_DROPOUT):
+    if model.architecture.traits.dropout:
         own["dropout"] = model.drops
-    if model.generator == "encoder_decoder":
+    if model.architecture.traits.bottleneck:
         own["bottleneck"] = model.bottleneck
     if segments(config):
         own["labels"] = True
     a, b = data.channels_a, data.channels_b if config.needs_b else data.channels_a
     if segments(config):
         b = class_count(config)
-    directions = {"a2b": (a, b)} | ({"b2a": (b, a)} if model.model == "cyclegan" else {})
-    return {
-        direction: generator(
-            model.generator,
-            in_channels=source,
-            out_channels=target,
-            filters=model.filters,
-            upsampling=model.upsampling,
-            eval_mode=config.run.eval_mode,
-            name="generator_" + direction.replace("2", ""),
-            **own,
-            **_style(config),
-        )
-        for direction, (source, target) in directions.items()
-    }
+    directions = Direction if model.model == "cyclegan" else (Direction.A2B,)
+    with compat.precision(config.optimizer.precision):
+        return {
+            direction: generator(
+                model.generator,
+                in_channels=direction.ordered(a, b)[0],
+                out_channels=direction.ordered(a, b)[1],
+                filters=model.filters,
+                upsampling=model.upsampling,
+                eval_mode=config.run.eval_mode,
+                name=direction.generator,
+                **own,
+                **_style(config),
+            )
+            for direction in directions
+        }
 
 
 def _style(config: Config) -> dict[str, Any]:
@@ -238,7 +240,6 @@ def _discriminator(config: Config, channels: int, name: str) -> keras.Model:
 
 def build_model(config: Config, steps_per_epoch: int) -> Translator:
     """Builds the compiled model of a run; call it inside the strategy's scope."""
-    compat.set_precision(config.optimizer.precision)
     keras.utils.set_random_seed(config.optimizer.seed)
     generators = list(build_generators(config).values())
     build = {"cyclegan": _cyclegan, "pix2pix": _pix2pix, "autoencoder": _autoencoder}
@@ -247,9 +248,10 @@ def build_model(config: Config, steps_per_epoch: int) -> Translator:
         "remat": config.run.remat,
         "seed": config.optimizer.seed,
     }
-    model = build[config.model.model](config, generators, shared)
+    with compat.precision(config.optimizer.precision):
+        model = build[config.model.model](config, generators, shared)
     rate = rate_of(config, steps_per_epoch)
-    model.compile(*(compat.adam(rate) for _ in model.players))
+    model.compile(*(adam(rate) for _ in model.players))
     return model
 
 

@@ -1,4 +1,4 @@
-"""A trained run beside neural style on its own data: from a workdir to a comparison."""
+"""An opened run beside neural style, on the data it was trained on."""
 
 import time
 from collections.abc import Iterator
@@ -7,24 +7,28 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from cyclegan_tf.config.config import Config
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.config.run_options import MODELS
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.evaluation.comparison import Costs, Method, compare
-from cyclegan_tf.evaluation.comparison_page import Contest
-from cyclegan_tf.images.images import as_rgb
-from cyclegan_tf.neural_style.features import Backbone
+from cyclegan_tf.evaluation.comparison_page import Contest, write_comparison
+from cyclegan_tf.evaluation.methods import Costs, compare
+from cyclegan_tf.images.images import ImageFunction, as_rgb
 from cyclegan_tf.neural_style.objective import gram_matrices
-from cyclegan_tf.neural_style.options import NOT_FOR_COMPARING, StyleOptions
+from cyclegan_tf.neural_style.options import (
+    COMPARISON_STYLE,
+    NOT_FOR_COMPARING,
+    BackboneOptions,
+    StyleOptions,
+)
 from cyclegan_tf.neural_style.transfer import stylize
+from cyclegan_tf.neural_style.weights import load_backbone
 from cyclegan_tf.progress import progress_bar
 from cyclegan_tf.runs import assembly
 from cyclegan_tf.runs.assembly import Data
-from cyclegan_tf.runs.run import restore_generators
-from cyclegan_tf.runs.workdir import Workdir
+from cyclegan_tf.runs.run import Run, check_direction
 from cyclegan_tf.training.distribution import device_name
 from cyclegan_tf.training.records import read_clock
 from cyclegan_tf.translation.network import translator
@@ -32,54 +36,52 @@ from cyclegan_tf.translation.network import translator
 ONE, DOMAIN = "neural style, one picture", "neural style, whole domain"
 
 
-def compare_with_neural_style(
-    workdir: str | Path,
-    backbone: Backbone,
-    options: StyleOptions,
-    *,
-    step: int | None = None,
+def compare_run(
+    run: Run,
+    output: str | Path | None = None,
     direction: str = "a2b",
-    pictures: int = 8,
+    images: int = 8,
+    options: StyleOptions | None = None,
+    network: BackboneOptions | None = None,
     style: np.ndarray | None = None,
-    domain_pictures: int | None = None,
+    domain_images: int | None = None,
     init: str = "content",
-) -> Contest:
-    """Compares what a run has learned with neural style on test pictures.
+) -> tuple[Path, Contest]:
+    """Compares a run with neural style on test images, see `Run.compare`.
 
-    The style is that of training pictures, as is what the run has learned; what comes is measured
-    against test pictures.
+    The style comes from training images, as does what the run has learned.
 
     Args:
-        workdir: Of a trained run.
-        backbone: For painting and for measuring.
-        options: Of neural style.
-        step: Of the checkpoint to take; None for the newest that is whole.
+        run: The trained run.
+        output: Folder for the results.
         direction: `a2b` or `b2a`.
-        pictures: How many test pictures to compare.
-        style: The one picture of the other domain, uint8 `(height, width, 3)`; by default the
-            first one for training.
-        domain_pictures: How many training pictures stand for the whole domain; all by default.
+        images: Number of test images to compare.
+        options: Options of neural style.
+        network: The backbone, which paints and measures.
+        style: One image of the target domain, uint8 `(height, width, 3)`; by default the first
+            training image.
+        domain_images: Number of training images that represent the whole domain; all by default.
         init: Where painting starts, `content` or `noise`.
 
-    Raises:
-        UserError: If there is no such run, direction or test split, or its pictures are no
-            pictures to paint.
+    Returns:
+        The page, and its contents.
     """
-    run = restore_generators(workdir, step=step)
+    options = options or COMPARISON_STYLE
     config = run.config
-    translate = _translation(config, run.generators, direction)
+    translate = _translation(run, direction)
+    backbone = load_backbone(**asdict(network or BackboneOptions()), seed=options.seed)
     test, train = (Data.load(config, split) for split in ("test", "train"))
     if test is None or train is None:
         raise UserError("the data has no test split, and training pictures would be no test")
     inputs, targets = _pictures(config, test, direction)
     _, trained_on = _pictures(config, train, direction)
-    domain = list(islice(trained_on, domain_pictures))
+    domain = list(islice(trained_on, domain_images))
     one = domain[0] if style is None else style
     start = time.perf_counter()
     bar = progress_bar(domain, desc="averaging Gram matrices", unit="image", leave=False)
     average = gram_matrices(backbone, bar, list(options.style_weights))
     preparation = time.perf_counter() - start
-    shown, truths = list(islice(inputs, pictures)), list(targets)
+    shown, truths = list(islice(inputs, images)), list(targets)
     translate(shown[0])  # What has to be compiled is no part of a picture's cost.
     found = compare(
         shown,
@@ -97,14 +99,14 @@ def compare_with_neural_style(
         truths[: len(shown)] if test.aligned else None,
     )
     costs = Costs(
-        **_cost_of_training(workdir, step),
+        **_cost_of_training(run),
         preparation=preparation,
         translating=found.figures[MODELS[config.model.model]]["seconds"],
         painting=found.figures[DOMAIN]["seconds"],
         device=device_name(),
     )
     setting = {
-        "workdir": str(workdir),
+        "workdir": str(run.origin.workdir.root),
         "step": run.step,
         "data": config.data.data or f"{config.data.data_a} and {config.data.data_b}",
         "direction": direction,
@@ -114,29 +116,27 @@ def compare_with_neural_style(
         "backbone": f"{backbone.name}, {backbone.pooling} pooling",
         **{name: value for name, value in asdict(options).items() if name not in NOT_FOR_COMPARING},
     }
-    return Contest(found, costs, one, setting)
+    contest = Contest(found, costs, one, setting)
+    folder = Path(output) if output else run.origin.results().root / "comparison"
+    return write_comparison(folder, contest), contest
 
 
-def _cost_of_training(workdir: str | Path, step: int | None) -> dict[str, Any]:
+def _cost_of_training(run: Run) -> dict[str, Any]:
     """What training took, up to a step if one was chosen, and on what, if that was recorded."""
-    clock = read_clock(Workdir(Path(workdir)).clock)
-    if clock is None or step not in (None, clock["step"]):
+    clock = read_clock(run.origin.workdir.clock)
+    if clock is None or run.origin.step not in (None, clock["step"]):
         return {"training": None, "training_device": None}
     return {"training": clock["seconds"], "training_device": clock["device"]}
 
 
-def _translation(config: Config, generators: dict[str, keras.Model], direction: str) -> Method:
-    if direction not in generators:
-        raise UserError(
-            f"--direction={direction}: this run translates {', '.join(generators)} only"
-        )
+def _translation(run: Run, direction: str) -> ImageFunction:
+    generator, config = run.generators[check_direction(run, direction)], run.config
     channels = {config.data.channels_a, config.data.channels_b if config.needs_b else 3}
     if assembly.segments(config) or not channels <= {1, 3}:
         raise UserError(
             "neural style paints grey and colour pictures; this run is about label maps or "
             "transparency"
         )
-    generator = generators[direction]
     own = translator(generator)
     return lambda picture: as_rgb(
         own(np.ascontiguousarray(picture[..., : generator.input_shape[-1]]))
@@ -148,4 +148,4 @@ def _pictures(
 ) -> tuple[Iterator[np.ndarray], Iterator[np.ndarray]]:
     """Gives a split's pictures of the domain that is translated, and of the other one."""
     a, b = (map(as_rgb, pictures) for pictures in assembly.evaluation_levels(config, data))
-    return (a, b) if direction == "a2b" else (b, a)
+    return Direction(direction).ordered(a, b)

@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf.config.config import Config
+from cyclegan_tf.config.direction import Direction
+from cyclegan_tf.config.generators import GeneratorSpec
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.interchange.architecture import Discriminator, Generator, recognize
 from cyclegan_tf.interchange.files import find_networks, read_tensors, write_tensors
@@ -89,7 +91,7 @@ def from_pytorch(source: str | Path, workdir: str | Path) -> dict[str, Path]:
     with files.locked():
         checkpoints = Checkpoints(files.checkpoints, state)
         if files.config.exists() or any(checkpoints.steps()):
-            raise UserError(f"--workdir={workdir} holds a run already; choose another folder")
+            raise UserError(f"`workdir={workdir}` holds a run already; choose another folder")
         checkpoints.save(0)
         # Last, for without a configuration there is no run.
         files.store_config(config)
@@ -184,7 +186,7 @@ def check_trainable(files: Workdir, stored: Config, networks: set[str]) -> None:
         needed = ", ".join(f"latest_net_{official[name]}.pth" for name in missing)
         raise UserError(
             f"{files.root} was converted without {', '.join(missing)}, which training needs: "
-            f"convert, into another --workdir, a folder that also holds {needed}"
+            f"convert, into another `workdir`, a folder that also holds {needed}"
         )
 
 
@@ -236,30 +238,33 @@ def _identify(found: Mapping[str, _Official]) -> tuple[str, dict[str, str]]:
     """Tells the model, and which of our networks is which of the authors'."""
     if "G" not in found:
         return "cyclegan", OFFICIAL["cyclegan"]
-    if "D" in found or found["G"].architecture.name.startswith("unet"):
+    if "D" in found or GeneratorSpec.parse(found["G"].architecture.name).family == "unet":
         return "pix2pix", OFFICIAL["pix2pix"]
     return "cyclegan", {"generator_ab": "G"}
 
 
 def _configuration(model: str, networks: Mapping[str, _Official], source: str | Path) -> Config:
     options = _common_options(networks)
-    kind, _, size = options["generator"].partition("_")
-    if kind == "unet":
-        _log.info(
-            "a U-Net's file does not tell whether it has dropout; taken as %s's default, %s",
-            *(("pix2pix", "on") if model == "pix2pix" else ("CycleGAN", "off")),
-        )
-        # As published: 286 and 256 pixels for 8 levels.
-        options["crop_size"] = max(int(size), 128)
-        options["load_size"] = options["crop_size"] * 286 // 256
+    options.pop("channels of a pair", None)  # Only to be compared.
     if model == "cyclegan" and options["channels_a"] != options["channels_b"]:
         options["lambda_identity"] = 0.0
     if options.get("discriminator_filters") == options["filters"]:
         options["discriminator_filters"] = None
     try:
-        return Config.of(model).replace({"model": model, **options}).validate()
+        spec = GeneratorSpec.parse(options["generator"])
+        if spec.family == "unet":
+            # As published: 286 and 256 pixels for 8 levels.
+            options["crop_size"] = max(spec.number, 128)
+            options["load_size"] = options["crop_size"] * 286 // 256
+        config = Config.of(model, **options).validate()
     except UserError as error:
         raise UserError(f"{source} holds networks that do not exist here: {error}") from None
+    if spec.family == "unet":
+        _log.info(
+            "the files of a U-Net do not tell whether it has dropout; using %s's default, %s",
+            *(("pix2pix", "on") if model == "pix2pix" else ("CycleGAN", "off")),
+        )
+    return config
 
 
 def _common_options(networks: Mapping[str, _Official]) -> dict[str, Any]:
@@ -279,14 +284,14 @@ def _common_options(networks: Mapping[str, _Official]) -> dict[str, Any]:
 
 def _options(name: str, network: Generator | Discriminator) -> dict[str, Any]:
     if isinstance(network, Generator):
-        source, target = name[-2], name[-1]
+        direction = Direction.of(name)
         return {
             "generator": network.name,
             "filters": network.filters,
             "norm": network.norm,
             "dropout": network.dropout,
-            f"channels_{source}": network.in_channels,
-            f"channels_{target}": network.out_channels,
+            f"channels_{direction.source}": network.in_channels,
+            f"channels_{direction.target}": network.out_channels,
             "channels of a pair": network.in_channels + network.out_channels,
         }
     domain = name.removeprefix("discriminator")
@@ -304,7 +309,7 @@ def _architecture(config: Config, name: str) -> Generator | Discriminator:
     model = config.model
     channels = {"a": config.data.channels_a, "b": config.data.channels_b}
     if name.startswith("generator"):
-        source, target = channels[name[-2]], channels[name[-1]]
+        source, target = Direction.of(name).ordered(*channels.values())
         return Generator(model.generator, source, target, model.filters, model.norm, model.drops)
     judged = channels.get(name.removeprefix("discriminator_"), sum(channels.values()))
     filters = model.discriminator_filters or model.filters
@@ -316,10 +321,10 @@ def _architecture(config: Config, name: str) -> Generator | Discriminator:
 def _check_official(config: Config) -> None:
     model = config.model
     lacking = {
-        f"--model={model.model}": model.model not in OFFICIAL,
-        f"--generator={model.generator}": not model.generator.startswith(("resnet", "unet")),
-        f"--upsampling={model.upsampling}": model.upsampling != "transposed",
-        "--spectral_norm": model.spectral_norm,
+        f"`model={model.model}`": model.model not in OFFICIAL,
+        f"`generator={model.generator}`": not model.architecture.traits.official,
+        f"`upsampling={model.upsampling}`": model.upsampling != "transposed",
+        "`spectral_norm`": model.spectral_norm,
     }
     if named := [name for name, lacks in lacking.items() if lacks]:
         raise UserError(

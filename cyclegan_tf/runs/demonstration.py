@@ -1,27 +1,25 @@
 """What a trained run's page shows: its translations, examples, and neural style beside them."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cyclegan_tf.config.config import Config
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.config.run_options import MODELS
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images.images import as_rgb
+from cyclegan_tf.images.images import ImageFunction, as_rgb
 from cyclegan_tf.neural_style.options import StyleOptions
 from cyclegan_tf.neural_style.transfer import stylize
 from cyclegan_tf.neural_style.weights import load_backbone
 from cyclegan_tf.runs import assembly
 from cyclegan_tf.runs.assembly import Data
-from cyclegan_tf.runs.run import load_generators
+from cyclegan_tf.runs.run import Run
 from cyclegan_tf.translation.network import translator
-
-Method = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -38,32 +36,31 @@ class Demonstration:
     """
 
     title: str
-    translate: dict[str, Method]
+    translate: dict[str, ImageFunction]
     examples: dict[str, list[np.ndarray]]
-    paint: dict[str, Method]
+    paint: dict[str, ImageFunction]
     channels: dict[str, int]
 
 
-def load(
-    workdir: str | Path,
+def demonstrate(
+    run: Run,
     options: StyleOptions,
     network: Mapping[str, Any],
     examples: int,
-    step: int | None = None,
 ) -> Demonstration:
-    """Loads a run to be shown.
+    """Prepares a run to be shown.
 
     Args:
-        workdir: Of a trained run.
+        run: The trained run.
         options: Of neural style.
         network: What `load_backbone` takes. Its weights are loaded when they are first asked for.
         examples: How many test pictures of each domain.
-        step: Of the checkpoint to take; None for the newest that is whole.
 
     Raises:
-        UserError: If there is no such run, or it is about label maps.
+        UserError: If the run makes label maps.
     """
-    config, generators = load_generators(workdir, step=step)
+    config, step = run.config, run.origin.step
+    generators = {Direction(name): network for name, network in run.generators.items()}
     if assembly.segments(config):
         raise UserError("the page shows pictures; this run makes label maps")
     shown = _examples(config, examples) if examples else {}
@@ -72,23 +69,23 @@ def load(
     def backbone() -> Any:
         return load_backbone(**network, seed=options.seed)
 
-    def painter(direction: str) -> Method:
-        (style, *_) = shown[direction[::-1]]
+    def painter(direction: Direction) -> ImageFunction:
+        (style, *_) = shown[direction.opposite]
         return lambda picture: stylize(
             as_rgb(picture), [as_rgb(style)], backbone(), options, init="content"
         )
 
     return Demonstration(
-        f"{MODELS[config.model.model]}: {config.data.data or Path(workdir).name}"
+        f"{MODELS[config.model.model]}: {config.data.data or run.origin.workdir.root.name}"
         + ("" if step is None else f", step {step}"),
         {direction: translator(generator) for direction, generator in generators.items()},
         {direction: pictures for direction, pictures in shown.items() if direction in generators},
-        {direction: painter(direction) for direction in generators if direction[::-1] in shown},
+        {d: painter(d) for d in generators if d.opposite in shown},
         {direction: generator.input_shape[-1] for direction, generator in generators.items()},
     )
 
 
-def _examples(config: Config, count: int) -> dict[str, list[np.ndarray]]:
+def _examples(config: Config, count: int) -> dict[Direction, list[np.ndarray]]:
     """Takes test pictures of both domains; none where the data is not there any more."""
     try:
         data = Data.load(config, "test")
@@ -97,4 +94,4 @@ def _examples(config: Config, count: int) -> dict[str, list[np.ndarray]]:
     if data is None:
         return {}
     a, b = assembly.evaluation_levels(config, data)
-    return {"a2b": list(islice(a, count)), "b2a": list(islice(b, count))}
+    return {Direction.A2B: list(islice(a, count)), Direction.B2A: list(islice(b, count))}

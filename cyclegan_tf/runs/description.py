@@ -1,17 +1,11 @@
 """What a run is going to do, in words, before it does it."""
 
-from pathlib import Path
-
 import keras
 import tensorflow as tf
 
 from cyclegan_tf.config.config import Config
-from cyclegan_tf.evaluation.figures import table
 from cyclegan_tf.runs.assembly import geometry
 from cyclegan_tf.runs.experiment import Experiment
-from cyclegan_tf.runs.workdir import Workdir
-from cyclegan_tf.serving.model_card import Origin
-from cyclegan_tf.training.records import read_json
 
 
 def describe(experiment: Experiment) -> str:
@@ -48,35 +42,6 @@ def describe(experiment: Experiment) -> str:
             f"memory:      about {gigabytes:.2g} GiB on each replica, beside TensorFlow's own",
         )
     )
-
-
-def origin(config: Config, workdir: str | Path, step: int | None = None) -> Origin:
-    """Says where the generators of a run come from, for those who get them without the run.
-
-    Args:
-        config: Of the run.
-        workdir: Its folder.
-        step: Of the checkpoint they are from, if it was chosen: figures are of that step then.
-    """
-    data, model, optimizer = config.data, config.model, config.optimizer
-    files = Workdir(Path(workdir)).elsewhere(step=step)
-    # Of folders only the name: where they lie concerns nobody else.
-    names = [Path(name).name for name in (data.data_a, data.data_b) if name]
-    built_in = data.data if not Path(data.data).is_absolute() else Path(data.data).name
-    size = geometry(config).output_size
-    height, width = (side or data.load_size for side in size)
-    facts = {
-        "data": built_in or " and ".join(names) or "unknown",
-        "pictures": f"{width}x{height} pixels by {data.preprocess}, augmented by {data.augment}",
-        "model": model.model,
-        "generator": f"{model.generator}, {model.filters} filters, {model.norm} norm, "
-        f"{model.upsampling} upsampling",
-        "training": f"{optimizer.epochs} + {optimizer.decay_epochs} epochs at a learning rate of "
-        f"{optimizer.learning_rate:g}, batches of {data.batch_size}, seed {optimizer.seed}"
-        + ("" if step is None else f"; the checkpoint of step {step}"),
-    }
-    figures = read_json(files.evaluation)
-    return Origin(facts, (height, width), table(figures) if figures else "")
 
 
 def expected_memory(experiment: Experiment) -> int:

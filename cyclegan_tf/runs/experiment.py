@@ -25,6 +25,8 @@ from cyclegan_tf.images.images import write_image
 from cyclegan_tf.models.translator import Translator
 from cyclegan_tf.runs import assembly, conversion
 from cyclegan_tf.runs.assembly import Data
+from cyclegan_tf.runs.report import report_if_possible
+from cyclegan_tf.runs.run import Run
 from cyclegan_tf.runs.workdir import Workdir
 from cyclegan_tf.training import loop, observers
 from cyclegan_tf.training.agreement import check_agreement, make_gather
@@ -70,7 +72,7 @@ class Experiment:
         if stored is not None and (differences := stored.differences(config)):
             raise UserError(
                 f"{self.workdir.root} holds a run with other options: {'; '.join(differences)}. "
-                "Leave them out to continue it, or choose another --workdir"
+                "Leave them out to continue it, or choose another `workdir`"
             )
         if config.run.intra_op_threads:
             set_intra_op_threads(config.run.intra_op_threads)
@@ -135,7 +137,9 @@ class Experiment:
             _log.info("continuing at step %d of %d", start_step, self.stop_step)
         compiled = self.uses_xla()
         if compiled and not self.config.optimizer.jit_compile:
-            _log.info("compiling the step with XLA, about a minute; --nojit_compile leaves it out")
+            _log.info(
+                "compiling the step with XLA, about a minute; jit_compile=False turns this off"
+            )
         step = loop.distributed_step(self.strategy, self.model.train_step, compiled)
         with naming_pictures():
             loop.train(
@@ -261,8 +265,26 @@ class Experiment:
         return sample_sheet(islice(pictures, 4), self.model.translators, labels)
 
 
+def evaluate_run(run: Run, data: str = "", progress: bool = True) -> Evaluation:
+    """Evaluates an opened run, see `Run.evaluate`."""
+    other = {"data": data, "data_a": "", "data_b": ""} if data else {}
+    config = run.config.replace(other)
+    test_data = Data.load(config, "test")
+    if test_data is None:
+        raise UserError("the data has no test split; give `data=DIR` with testA and testB")
+    files = run.origin.results(data)
+    evaluation = evaluate_generators(config, test_data, run.generators, files, progress)
+    if files == run.origin.workdir:
+        report_if_possible(files.root)  # Its report would show outdated metrics.
+    return evaluation
+
+
 def evaluate_generators(
-    config: Config, data: Data, generators: Mapping[str, keras.Model], workdir: Workdir
+    config: Config,
+    data: Data,
+    generators: Mapping[str, keras.Model],
+    workdir: Workdir,
+    progress: bool = True,
 ) -> Evaluation:
     """Evaluates generators on a split, and stores `evaluation.json` and `gallery.png`.
 
@@ -276,6 +298,7 @@ def evaluate_generators(
             {d: tf.function(g, reduce_retracing=True) for d, g in generators.items()},
             aligned=data.aligned,
             labels=assembly.segments(config),
+            progress=progress,
         )
     write_atomically(workdir.evaluation, json.dumps(evaluation.figures, indent=2) + "\n")
     write_image(workdir.gallery, evaluation.gallery)

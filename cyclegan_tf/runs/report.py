@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.config.config import Config, options
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.config.run_options import MODELS
 from cyclegan_tf.errors import UserError, reason
 from cyclegan_tf.evaluation.figures import changed_ratio
@@ -39,7 +40,7 @@ def report_run(workdir: str | Path, output: str | Path | None = None) -> Path:
         write_report(page, gather(files, config))
     except OSError as error:
         raise UserError(
-            f"cannot write the report to {page}: {error}; --output=FILE takes another place"
+            f"cannot write the report to {page}: {error}; `output=FILE` takes another place"
         ) from error
     return page
 
@@ -161,7 +162,7 @@ def _facts(
     facts.append(Fact("learning rate", f"{optimizer.learning_rate:g}", detail))
     for direction, found in figures.items():
         if (ratio := changed_ratio(found)) is not None:
-            title = f"error left, {direction.replace('2', ' → ')}"
+            title = f"error left, {Direction(direction).arrow()}"
             facts.append(Fact(title, f"{ratio:.3f}", "where it has to change; 1 is doing nothing"))
         elif "labels" in found:
             share = f"{found['labels']['pixel_accuracy']:.1%}"

@@ -1,69 +1,287 @@
-"""The generators of a run that has been trained, rebuilt from its workdir."""
+"""A trained run: opened from its workdir, then used to translate, evaluate, compare and export."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from cyclegan_tf import compat
 from cyclegan_tf.config.config import Config
+from cyclegan_tf.config.direction import Direction
+from cyclegan_tf.errors import UserError
 from cyclegan_tf.models.autoencoders import label_maps
 from cyclegan_tf.runs import assembly, conversion
 from cyclegan_tf.runs.workdir import Workdir
 from cyclegan_tf.training.checkpoints import Checkpoints
 
+# Each method imports what it needs: opening a run does not load matplotlib, SciPy or serving.
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cyclegan_tf.evaluation.evaluate import Evaluation
+    from cyclegan_tf.neural_style.options import BackboneOptions, StyleOptions
+    from cyclegan_tf.translation.job import Translated
+    from cyclegan_tf.translation.options import TranslationOptions
+
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run was opened.
+
+    Attributes:
+        workdir: The files of the run.
+        step: The step that was asked for; None for the newest checkpoint.
+    """
+
+    workdir: Workdir
+    step: int | None = None
+
+    def results(self, data: str = "") -> Workdir:
+        """Returns where evaluations are stored: of other data or a chosen step, in a subfolder."""
+        return self.workdir.elsewhere(data, self.step)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A trained (or converted) run. Get one from `Run.open` or `Run.train`.
+
+    Attributes:
+        config: Its configuration.
+        step: Step of the checkpoint that the weights are from.
+        generators: By direction, `a2b` and for CycleGAN `b2a` (the averaged ones if the run keeps
+            averages): Keras models, float32 `(batch, height, width, channels)` in [-1, 1] to the
+            same.
+        origin: Where the run was opened.
+    """
+
+    config: Config
+    step: int
+    generators: Mapping[str, keras.Model]
+    origin: Origin
+
+    @classmethod
+    def open(
+        cls, workdir: str | Path, step: int | None = None, eval_mode: bool | None = None
+    ) -> "Run":
+        """Rebuilds the generators of a run and restores their weights.
+
+        Args:
+            workdir: Folder of a run that has a checkpoint.
+            step: Step of the checkpoint to restore; None for the newest readable one.
+            eval_mode: Whether dropout is off and batch normalization uses running statistics; None
+                uses the run's configuration.
+
+        Raises:
+            UserError: If there is no run, no such checkpoint, or no readable one.
+        """
+        origin = Origin(Workdir(Path(workdir)), step)
+        config = origin.workdir.run_config()
+        if eval_mode is not None:
+            config = config.replace({"eval_mode": eval_mode})
+        built = assembly.build_generators(config)
+        names = [direction.generator for direction in built]
+        groups = conversion.stored_groups(origin.workdir, config, names, step)
+        stored = {d: network for d, network in built.items() if d.generator in groups}
+        state = {groups[d.generator]: compat.network_state(n) for d, n in stored.items()}
+        restored = Checkpoints(origin.workdir.checkpoints, state).restore(step)
+        _log.info("restored step %d of %s", restored, workdir)
+        labels = assembly.segments(config)
+        generators: dict[str, keras.Model]
+        generators = {d: label_maps(n) if labels else n for d, n in stored.items()}
+        return cls(config, restored, generators, origin)
+
+    @classmethod
+    def train(cls, config: Config, workdir: str | Path) -> "Run":
+        """Trains a run to its end, or resumes the one in the workdir, and opens it.
+
+        Args:
+            config: The configuration, see `Config.of`.
+            workdir: Folder of the run.
+
+        Raises:
+            UserError: If the configuration is invalid or disagrees with the run in the workdir, the
+                data cannot be read, or a loss is not finite.
+        """
+        from cyclegan_tf.runs.experiment import Experiment
+
+        Experiment(config, workdir).train()
+        return cls.open(workdir)
+
+    def translate(self, images: Any, direction: str = "a2b") -> Any:
+        """Translates images in memory, each at its own size.
+
+        The pixels are those that `translate_files` writes with a batch size of 1.
+
+        Args:
+            images: A uint8 array `(height, width, channels)` in [0, 255], a PIL image or a path; or
+                a list, tuple or iterator of these.
+            direction: `a2b` or `b2a`.
+
+        Returns:
+            A uint8 array `(height, width, channels)` in [0, 255] of the target domain for a single
+            image; otherwise a list, tuple or iterator of such arrays.
+
+        Raises:
+            UserError: If the run does not translate in this direction, or an image has another
+                dtype or shape or cannot be read.
+        """
+        from cyclegan_tf.runs.translating import translate_images
+
+        return translate_images(self, images, direction)
+
+    def translate_files(
+        self,
+        source: str | Path,
+        output: str | Path,
+        direction: str = "a2b",
+        options: "TranslationOptions | None" = None,
+        side_by_side: str | Path | None = None,
+        overwrite: bool = False,
+        progress: bool = True,
+    ) -> "Translated":
+        """Translates an image, a clip or a folder; the same call resumes after an interruption.
+
+        Args:
+            source: A file or a folder.
+            output: Folder for the translations, which keep relative paths and stems.
+            direction: `a2b` or `b2a`.
+            options: How files are translated and written.
+            side_by_side: Folder for sheets of input and translation, if wanted.
+            overwrite: Whether to start over and remove earlier translations.
+            progress: Whether to show a progress bar.
+
+        Returns:
+            The counts of files written and skipped, and the failures.
+
+        Raises:
+            UserError: If the run does not translate in this direction, there is nothing to
+                translate, or the output cannot be used.
+        """
+        from cyclegan_tf.translation.files import translate_files
+
+        generator = self.generators[check_direction(self, direction)]
+        made_by = {
+            "workdir": str(self.origin.workdir.root.resolve()),
+            "step": self.step,
+            "direction": str(direction),
+            "eval_mode": self.config.run.eval_mode,
+        }
+        return translate_files(
+            generator, source, output, options, side_by_side, overwrite, made_by, progress
+        )
+
+    def evaluate(self, data: str = "", progress: bool = True) -> "Evaluation":
+        """Evaluates the run on a test split and stores the metrics and a gallery.
+
+        Args:
+            data: Other data to evaluate on; by default the run's own.
+            progress: Whether to show progress bars.
+
+        Raises:
+            UserError: If there is no test split, or an image cannot be read.
+            OSError: If the results cannot be stored.
+        """
+        from cyclegan_tf.runs.experiment import evaluate_run
+
+        return evaluate_run(self, data, progress)
+
+    def compare(
+        self,
+        output: str | Path | None = None,
+        direction: str = "a2b",
+        images: int = 8,
+        options: "StyleOptions | None" = None,
+        network: "BackboneOptions | None" = None,
+        style: "np.ndarray | None" = None,
+    ) -> Path:
+        """Compares the run with neural style on test images.
+
+        Args:
+            output: Folder for the page, the sheet and the JSON; by default `comparison` in the
+                workdir.
+            direction: `a2b` or `b2a`.
+            images: Number of test images.
+            options: Options of neural style.
+            network: The backbone of neural style.
+            style: One image of the target domain, uint8 `(height, width, 3)`; by default the first
+                training image.
+
+        Returns:
+            The page.
+
+        Raises:
+            UserError: If the run cannot be compared, or there is no test split.
+        """
+        from cyclegan_tf.runs.comparison import compare_run
+
+        return compare_run(self, output, direction, images, options, network, style)[0]
+
+    def export(
+        self,
+        output: str | Path,
+        version: int | None = None,
+        max_pixels: int | None = None,
+        samples: str | Path | None = None,
+        formats: Sequence[str] = (),
+    ) -> Path:
+        """Exports the run as a new version of a model for TF Serving, after verifying it.
+
+        Args:
+            output: Folder of the model; its name is the model's name.
+            version: Number of the version; None for the next one.
+            max_pixels: Images with more pixels are rejected; None for the default.
+            samples: Folder of images to verify the export with.
+            formats: Additional formats, `tflite` or `onnx`.
+
+        Returns:
+            Folder of the version.
+
+        Raises:
+            UserError: If the export differs from the run or cannot be written; nothing is
+                published then.
+        """
+        from cyclegan_tf.runs.exporting import export_run
+
+        return export_run(self, output, version, max_pixels, samples, formats).folder
+
+    def report(self, output: str | Path | None = None) -> Path:
+        """Writes the report of the run as one self-contained page.
+
+        Args:
+            output: File of the page; by default `report.html` in the workdir.
+
+        Returns:
+            The page.
+
+        Raises:
+            UserError: If the page cannot be written.
+        """
+        from cyclegan_tf.runs.report import report_run
+
+        return report_run(self.origin.workdir.root, output)
+
+
+def check_direction(run: Run, direction: str) -> Direction:
+    """Returns a direction that a run translates in.
+
+    Raises:
+        UserError: If the run does not; the error names the directions it has.
+    """
+    if direction not in run.generators:
+        raise UserError(
+            f"`direction={direction}`: this run translates {' and '.join(run.generators)} only"
+        )
+    return Direction(direction)
 
 
 def load_generators(
     workdir: str | Path, eval_mode: bool | None = None, step: int | None = None
-) -> tuple[Config, dict[str, keras.Model]]:
-    """Rebuilds the generators of a run and restores their weights.
-
-    Args:
-        workdir: Of a run that has written a checkpoint.
-        eval_mode: Whether dropout is off and batch norm takes its running averages; None leaves
-            it to the run's configuration.
-        step: Of the checkpoint to take; None for the newest that is whole.
-
-    Returns:
-        The run's configuration, and the generators by direction, `a2b` and for CycleGAN `b2a` (the
-        averaged ones if the run keeps them): float32 `(batch, height, width, channels)` in
-        [-1, 1] both ways.
-
-    Raises:
-        UserError: If there is no run, no such checkpoint, or no readable one.
-    """
-    restored = restore_generators(workdir, eval_mode, step)
-    return restored.config, restored.generators
-
-
-@dataclass(frozen=True)
-class Restored:
-    """A run's configuration, its generators by direction, and the step they are of."""
-
-    config: Config
-    generators: dict[str, keras.Model]
-    step: int
-
-
-def restore_generators(
-    workdir: str | Path, eval_mode: bool | None = None, step: int | None = None
-) -> Restored:
-    """As `load_generators`, with the step of the checkpoint that the weights are from."""
-    files = Workdir(Path(workdir))
-    config = files.run_config()
-    if eval_mode is not None:
-        config = config.replace({"eval_mode": eval_mode})
-    generators = assembly.build_generators(config)
-    directions = {f"generator_{direction.replace('2', '')}": direction for direction in generators}
-    stored = conversion.stored_groups(files, config, directions, step)
-    groups = {directions[name]: group for name, group in stored.items()}
-    generators = {direction: generators[direction] for direction in groups}
-    state = {g: compat.network_state(generators[direction]) for direction, g in groups.items()}
-    step = Checkpoints(files.checkpoints, state).restore(step)
-    _log.info("restored step %d of %s", step, workdir)
-    if assembly.segments(config):
-        generators = {direction: label_maps(network) for direction, network in generators.items()}
-    return Restored(config, generators, step)
+) -> tuple[Config, Mapping[str, keras.Model]]:
+    """Former form of `Run.open`."""
+    run = Run.open(workdir, step, eval_mode)
+    return run.config, run.generators

@@ -5,11 +5,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cyclegan_tf.config.config import Config
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import only_process, remove_partial_files, write_atomically
 from cyclegan_tf.training.records import step_name
+
+
+def _in_root(name: str) -> Any:
+    return property(lambda files: files.root / name)
 
 
 @dataclass(frozen=True)
@@ -32,45 +37,16 @@ class Workdir:
 
     root: Path
 
-    @property
-    def config(self) -> Path:
-        return self.root / "config.json"
-
-    @property
-    def description(self) -> Path:
-        return self.root / "description.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.root / "checkpoints"
-
-    @property
-    def logs(self) -> Path:
-        return self.root / "logs"
-
-    @property
-    def samples(self) -> Path:
-        return self.root / "samples"
-
-    @property
-    def metrics(self) -> Path:
-        return self.root / "metrics.jsonl"
-
-    @property
-    def clock(self) -> Path:
-        return self.root / "clock.json"
-
-    @property
-    def evaluation(self) -> Path:
-        return self.root / "evaluation.json"
-
-    @property
-    def gallery(self) -> Path:
-        return self.root / "gallery.png"
-
-    @property
-    def report(self) -> Path:
-        return self.root / "report.html"
+    config = _in_root("config.json")
+    description = _in_root("description.json")
+    checkpoints = _in_root("checkpoints")
+    logs = _in_root("logs")
+    samples = _in_root("samples")
+    metrics = _in_root("metrics.jsonl")
+    clock = _in_root("clock.json")
+    evaluation = _in_root("evaluation.json")
+    gallery = _in_root("gallery.png")
+    report = _in_root("report.html")
 
     def elsewhere(self, data: str = "", step: int | None = None) -> "Workdir":
         """Returns where the figures of other data or another step lie, if one is given."""
@@ -99,7 +75,7 @@ class Workdir:
         """
         config = self.stored_config()
         if config is None:
-            raise UserError(f"--workdir={self.root} holds no run: there is no config.json")
+            raise UserError(f"`workdir={self.root}` holds no run: there is no config.json")
         return config
 
     def store_config(self, config: Config) -> None:
@@ -125,7 +101,7 @@ class Workdir:
             if self._is_elsewhere(error.filename):
                 raise
             raise UserError(
-                f"cannot write to --workdir={self.root}: {error}. What was saved is whole: mend "
+                f"cannot write to `workdir={self.root}`: {error}. What was saved is whole: mend "
                 "that, and give the same command again"
             ) from error
 

@@ -180,7 +180,7 @@ def _nobody(server: str, usual: str, reason: object) -> UserError:
 
 def _late(server: str, timeout: float) -> UserError:
     return UserError(
-        f"{server} did not answer in {timeout:g} s; raise --timeout or lower --batch_size"
+        f"{server} did not answer in {timeout:g} s; raise `timeout` or lower `batch_size`"
     )
 
 

@@ -4,7 +4,7 @@ import enum
 
 import tensorflow as tf
 
-from cyclegan_tf.serving.headers import JPEG_START, PNG_START, Header, jpeg_header, png_header
+from cyclegan_tf.serving.headers import JPEG_START, PNG_START, GraphHeader, jpeg_header, png_header
 
 
 class Status(enum.IntEnum):
@@ -62,7 +62,7 @@ def _decode(data: tf.Tensor, channels: int, max_pixels: int) -> tuple[tf.Tensor,
     nothing = tf.zeros([0, 0, channels], tf.uint8)
 
     def known() -> tuple[tf.Tensor, tf.Tensor]:
-        header = Header(*tf.cond(is_png, lambda: png_header(data), lambda: jpeg_header(data)))
+        header = GraphHeader(*tf.cond(is_png, lambda: png_header(data), lambda: jpeg_header(data)))
         pixels = header.height * header.width
         status = tf.where(header.supported, Status.GOOD, Status.UNSUPPORTED)
         status = tf.where(pixels > max_pixels, Status.TOO_LARGE, status)
@@ -96,7 +96,7 @@ def _jpeg(data: tf.Tensor) -> tf.Tensor:
     return _opaque(tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE"))
 
 
-def _png(data: tf.Tensor, header: Header) -> tf.Tensor:
+def _png(data: tf.Tensor, header: GraphHeader) -> tf.Tensor:
     def grey() -> tf.Tensor:
         levels = tf.cast(tf.io.decode_png(data, channels=1, dtype=tf.uint16), tf.int32)
         return _opaque(tf.repeat(tf.cast((levels + 128) // 257, tf.uint8), 3, axis=-1))

@@ -17,24 +17,23 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images.images import read_image, resize
+from cyclegan_tf.images.images import ImageFunction, read_image, resize
 
-Method = Callable[[np.ndarray], np.ndarray]
 # Its own default fetches fonts from elsewhere.
 _THEME = gr.themes.Default(
     font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
 )
 # Small pictures fill their frames, with the pixels they have.
 _CSS = "#cycled img, #painted img { width: 100%; height: 100%; object-fit: contain }"
-_ARROWS = {"a2b": "A → B", "b2a": "B → A"}
 
 
 def build(
     title: str,
-    translate: Mapping[str, Method],
+    translate: Mapping[str, ImageFunction],
     examples: Mapping[str, Sequence[np.ndarray]],
-    paint: Mapping[str, Method] | None = None,
+    paint: Mapping[str, ImageFunction] | None = None,
     max_side: int = 1024,
     channels: Mapping[str, int] | None = None,
 ) -> gr.Blocks:
@@ -60,7 +59,7 @@ def build(
         translated = _told(translate[direction], picture)
         note = f"{picture.shape[1]} x {picture.shape[0]} pixels, translated in "
         note += f"{1000 * (time.perf_counter() - start):.0f} ms"
-        back = translate.get(direction[::-1])
+        back = translate.get(Direction(direction).opposite)
         cycled = None if back is None else _told(back, translated)
         return (_shown(picture), _shown(translated)), _shown(cycled), None, note
 
@@ -143,7 +142,7 @@ def _choices(
     """Lays out what is asked: the direction, a file, or one of the examples."""
     with gr.Column(scale=1, min_width=240):
         direction = gr.Radio(
-            [(_ARROWS[name], name) for name in directions],
+            [(Direction(name).arrow(), name) for name in directions],
             value=directions[0],
             label="Direction",
             visible=len(directions) > 1,
@@ -202,7 +201,7 @@ def _told(method: Callable[[Any], np.ndarray], given: Any) -> np.ndarray:
         raise gr.Error(message, print_exception=False) from None
 
 
-def _paint(method: Method, picture: np.ndarray | None) -> np.ndarray:
+def _paint(method: ImageFunction, picture: np.ndarray | None) -> np.ndarray:
     if picture is None:
         raise gr.Error("Choose a picture first.", print_exception=False)
     return _shown(_told(method, picture))

@@ -20,7 +20,7 @@ _TIFF_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 0)
 _UNKNOWN = -1
 
 
-class Header(NamedTuple):
+class GraphHeader(NamedTuple):
     """Scalars of one file.
 
     Attributes:
@@ -52,7 +52,7 @@ class _Notes(NamedTuple):
     puzzling: tf.Tensor
 
 
-def png_header(data: tf.Tensor) -> Header:
+def png_header(data: tf.Tensor) -> GraphHeader:
     """Reads all chunks of a PNG, because the rotation may stand behind the pixels.
 
     Args:
@@ -89,7 +89,7 @@ def png_header(data: tf.Tensor) -> Header:
     opaque = ~notes.transparent & (colour < 4)
     orientation = _orientation(notes.exif, notes.xmp)
     puzzling = notes.puzzling & (notes.exif == b"")
-    return Header(
+    return GraphHeader(
         height=_number(data, 20, 4),
         width=_number(data, 16, 4),
         grey=(colour == 0) & opaque,
@@ -99,7 +99,7 @@ def png_header(data: tf.Tensor) -> Header:
     )
 
 
-def jpeg_header(data: tf.Tensor) -> Header:
+def jpeg_header(data: tf.Tensor) -> GraphHeader:
     """Reads the segments of a JPEG up to its pixels.
 
     Args:
@@ -135,7 +135,7 @@ def jpeg_header(data: tf.Tensor) -> Header:
     precision, components = _number(notes.frame, 0, 1), _number(notes.frame, 5, 1)
     orientation = _orientation(notes.exif, notes.xmp)
     ordinary = (precision == 8) & ((components == 1) | (components == 3))
-    return Header(
+    return GraphHeader(
         height=_number(notes.frame, 1, 2),
         width=_number(notes.frame, 3, 2),
         grey=components == 1,

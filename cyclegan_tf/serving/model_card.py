@@ -16,7 +16,7 @@ from cyclegan_tf.serving.decoding import Status
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """Where a model comes from.
 
     Attributes:
@@ -35,7 +35,7 @@ def model_card(
     version: int,
     generators: Mapping[str, keras.Model],
     max_pixels: int,
-    origin: Origin,
+    provenance: Provenance,
     checks: Sequence[Check],
 ) -> str:
     """Writes the page.
@@ -45,17 +45,17 @@ def model_card(
         version: Its number.
         generators: By direction.
         max_pixels: Larger pictures are refused.
-        origin: Where it comes from.
+        provenance: Where it comes from.
         checks: What was found before it was published.
     """
     sections = {
-        "What it was trained on": _rows(origin.facts),
-        "Figures on test pictures": f"```\n{origin.evaluation}\n```"
-        if origin.evaluation
+        "What it was trained on": _rows(provenance.facts),
+        "Figures on test pictures": f"```\n{provenance.evaluation}\n```"
+        if provenance.evaluation
         else "None were stored: `python -m cyclegan_tf.evaluate` measures a run, and with `--step` "
         "one of its checkpoints.",
         "What it takes and gives": _signatures(generators),
-        "Limits": _limits(generators, max_pixels, origin),
+        "Limits": _limits(generators, max_pixels, provenance),
         "A request": _request(name, generators),
         "What was checked": _rows({check.name: str(check) for check in checks}),
     }
@@ -93,8 +93,8 @@ def _signatures(generators: Mapping[str, keras.Model]) -> str:
     )
 
 
-def _limits(generators: Mapping[str, keras.Model], max_pixels: int, origin: Origin) -> str:
-    height, width = origin.size
+def _limits(generators: Mapping[str, keras.Model], max_pixels: int, provenance: Provenance) -> str:
+    height, width = provenance.size
     multiple = max(map(size_multiple, generators.values()))
     lines = [
         f"- Pictures have up to {max_pixels:,} pixels, known from their header; `--max_pixels` of "

@@ -29,7 +29,7 @@ def new_version(base: Path, version: int | None = None) -> Iterator[tuple[int, P
     with only_process(base / ".lock", f"exporting to {base}"):
         version = max(versions(base), default=0) + 1 if version is None else version
         if version in versions(base):
-            raise UserError(f"{base / str(version)} exists; leave --version out for the next one")
+            raise UserError(f"{base / str(version)} exists; leave `version` out for the next one")
         with new_folder(base / str(version)) as folder:
             yield version, folder
 

@@ -15,10 +15,10 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.images.images import encode_png, find_images, read_image, to_float
 from cyclegan_tf.serving.checks import Check, check
 from cyclegan_tf.serving.configuration import model_name, write_configuration
-from cyclegan_tf.serving.model_card import Origin, model_card
-from cyclegan_tf.serving.portable import write_portable
+from cyclegan_tf.serving.model_card import Provenance, model_card
+from cyclegan_tf.serving.portable import FORMATS, write_portable
 from cyclegan_tf.serving.publishing import new_version
-from cyclegan_tf.serving.signatures import IMAGE, IMAGE_BYTES, Translator
+from cyclegan_tf.serving.signatures import IMAGE, IMAGE_BYTES, Signatures
 from cyclegan_tf.serving.warmup import write_warmup
 
 # A picture of 2048x2048: a layer of 64 channels at its full size takes 1 GiB.
@@ -45,7 +45,7 @@ class Published:
 def export(
     generators: Mapping[str, keras.Model],
     base: str | Path,
-    origin: Origin,
+    provenance: Provenance,
     version: int | None = None,
     max_pixels: int = MAX_PIXELS,
     samples: str | Path | None = None,
@@ -59,7 +59,7 @@ def export(
         generators: By direction, `a2b` and perhaps `b2a`: float32
             `(batch, height, width, channels)` in [-1, 1], both ways.
         base: The model's folder; its name is the model's.
-        origin: Where the generators come from.
+        provenance: Where the generators come from.
         version: Its number; None takes the next one.
         max_pixels: Larger pictures are refused.
         samples: A folder of pictures to compare on, besides drawn ones; too large ones are not.
@@ -69,16 +69,18 @@ def export(
         UserError: If a check fails, the version exists, or it cannot be written; then nothing is
             published.
     """
-    for flag, number in (("version", version), ("max_pixels", max_pixels)):
+    for name, number in (("version", version), ("max_pixels", max_pixels)):
         if number is not None and number < 1:
-            raise UserError(f"--{flag}={number}: expected at least 1")
+            raise UserError(f"`{name}={number}`: expected at least 1")
+    if unknown := set(formats) - {*FORMATS}:
+        raise UserError(f"`format={unknown.pop()}`: expected {' or '.join(FORMATS)}")
     base = Path(base)
-    height, width = origin.size
+    height, width = provenance.size
     if height * width > max_pixels:
-        raise UserError(f"--max_pixels={max_pixels}: expected those trained on, {width}x{height}")
+        raise UserError(f"`max_pixels={max_pixels}`: expected those trained on, {width}x{height}")
     pictures = {}
     for direction, generator in generators.items():
-        found = _pictures(generator.input_shape[-1], origin, samples)
+        found = _pictures(generator.input_shape[-1], provenance, samples)
         pictures[direction] = [p for p in found if p.shape[0] * p.shape[1] <= max_pixels]
     name = model_name(base)
     with new_version(base, version) as (number, folder):
@@ -89,9 +91,9 @@ def export(
             raise UserError(f"cannot write to {base}: {error.message}") from error
         counts = ", ".join(f"{d} on {len(p)} pictures" for d, p in pictures.items())
         _log.info("version %d is written; comparing it with the run: %s", number, counts)
-        checks = check(folder, generators, pictures)
+        checks, extras = check(folder, generators, pictures), folder / "assets.extra"
         checks += [
-            write_portable(kind, g, folder / "assets.extra" / f"{direction}.{kind}", origin.size)
+            write_portable(kind, g, extras / f"{direction}.{kind}", provenance.size)
             for kind in formats
             for direction, g in generators.items()
         ]
@@ -101,7 +103,7 @@ def export(
         report = {"model": name, "version": number, "tensorflow": tf.__version__}
         report["checks"] = [dataclasses.asdict(check) for check in checks]
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-        card = model_card(name, number, generators, max_pixels, origin, checks)
+        card = model_card(name, number, generators, max_pixels, provenance, checks)
         (folder / "model_card.md").write_text(card)
         write_configuration(base)
     return Published(name, base / str(number), checks)
@@ -111,7 +113,7 @@ def _save(generators: Mapping[str, keras.Model], folder: Path, max_pixels: int) 
     module = tf.Module()
     signatures = {}
     for direction, generator in generators.items():
-        translator = Translator(generator, max_pixels)
+        translator = Signatures(generator, max_pixels)
         setattr(module, direction, translator)
         signatures[direction] = translator.encoded
         signatures[f"{direction}_float"] = translator.floats
@@ -121,11 +123,13 @@ def _save(generators: Mapping[str, keras.Model], folder: Path, max_pixels: int) 
     tf.saved_model.save(module, str(folder), signatures, options)
 
 
-def _pictures(channels: int, origin: Origin, samples: str | Path | None) -> list[np.ndarray]:
+def _pictures(
+    channels: int, provenance: Provenance, samples: str | Path | None
+) -> list[np.ndarray]:
     """Draws smooth and noisy pictures of the size trained on and others, and reads the samples."""
     random = np.random.default_rng(0)
     drawn = []
-    for height, width in (origin.size, (61, 83), (9, 40)):
+    for height, width in (provenance.size, (61, 83), (9, 40)):
         waves = np.add.outer(np.arange(height) / height, np.arange(width) / width)
         smooth = np.sin(6 * waves[..., np.newaxis] + np.arange(channels)) * 100 + 127
         noisy = smooth + random.normal(0, 9, smooth.shape)
@@ -134,7 +138,7 @@ def _pictures(channels: int, origin: Origin, samples: str | Path | None) -> list
         return drawn
     names, _ = find_images(samples)
     if not names:
-        raise UserError(f"--samples={samples} holds no pictures")
+        raise UserError(f"`samples={samples}` holds no pictures")
     return drawn + [read_image(Path(samples) / name, channels) for name in names[:_MOST_SAMPLES]]
 
 

@@ -16,7 +16,7 @@ IMAGE_BYTES, GENERATED_BYTES, STATUS = "image_bytes", "generated_image_bytes", "
 IMAGE, GENERATED = "image", "generated_image"
 
 
-class Translator(tf.Module):
+class Signatures(tf.Module):
     """A generator's weights with its two signatures, ready to be saved; no Keras object is left.
 
     Dropout is off, or the same each time, and batch norm takes what the run's `eval_mode` says.

@@ -48,7 +48,7 @@ def check_agreement(gather: Gather, workers: Workers, facts: Mapping[str, int]) 
             raise UserError(
                 f"the workers do not agree on the {name} "
                 f"({', '.join(f'{address}: {value}' for address, value in said)}); they need the "
-                "same flags, the same pictures, and a --workdir that all of them see"
+                "same flags, the same pictures, and a `workdir` that all of them see"
             )
 
 

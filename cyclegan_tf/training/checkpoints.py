@@ -65,8 +65,8 @@ class Checkpoints:
                 if variable.dtype.is_floating and not tf.reduce_all(tf.math.is_finite(variable)):
                     raise UserError(
                         f"{group}/{name} is not finite after step {step}, which is not saved; the "
-                        "last checkpoint is from before. Try a lower --learning_rate in another "
-                        "--workdir"
+                        "last checkpoint is from before. Try a lower `learning_rate` in another "
+                        "`workdir`"
                     )
 
     def _remove_all_but(self, kept: Collection[int]) -> None:
@@ -103,7 +103,7 @@ class Checkpoints:
         if steps:
             raise UserError(
                 f"none of the {len(steps)} checkpoints in {self._folder} can be read; restore "
-                "the folder from a copy, or start anew in another --workdir"
+                "the folder from a copy, or start anew in another `workdir`"
             )
         return None
 

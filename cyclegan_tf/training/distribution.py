@@ -42,11 +42,11 @@ def make_strategy(
     if batch_size % (replicas * workers.count):
         among = f"{workers.count} workers of " if workers.count > 1 else ""
         raise UserError(
-            f"--batch_size={batch_size} cannot be divided among {among}--replicas={replicas}; "
+            f"`batch_size={batch_size}` cannot be divided among {among}`replicas={replicas}`; "
             "make the batch a multiple of the replicas"
         )
     if gpus and replicas > len(gpus):
-        raise UserError(f"--replicas={replicas}: this machine has {len(gpus)} GPU(s)")
+        raise UserError(f"`replicas={replicas}`: this machine has {len(gpus)} GPU(s)")
     if workers.count > 1:
         return _joined(workers, gpus, replicas, wait)
     kind = "GPU" if gpus else "CPU"
@@ -62,7 +62,7 @@ def _default_replicas(gpus: int, batch_size: int, workers: Workers) -> int:
         return max((n for n in range(1, gpus + 1) if batch_size % n == 0), default=1)
     # All need the same number, and none knows how many GPUs the others have.
     if gpus > 1:
-        _log.info("taking 1 of %d GPUs; --replicas, the same on all workers, takes more", gpus)
+        _log.info("taking 1 of %d GPUs; `replicas`, the same on all workers, takes more", gpus)
     return 1
 
 
@@ -76,7 +76,7 @@ def _joined(
     workers: Workers, gpus: list[tf.config.PhysicalDevice], replicas: int, wait: float
 ) -> tf.distribute.Strategy:
     if not gpus and replicas > 1:
-        raise UserError(f"--replicas={replicas}: a worker without GPUs has one; give --replicas=1")
+        raise UserError(f"`replicas={replicas}`: a worker without GPUs has one; give `replicas=1`")
     # This strategy takes every GPU that it sees.
     tf.config.set_visible_devices(gpus[:replicas], "GPU")
     workers.meet(wait)
@@ -108,7 +108,7 @@ def set_intra_op_threads(threads: int) -> None:
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     except RuntimeError:
-        _log.warning("TensorFlow is already at work: --intra_op_threads has no effect")
+        _log.warning("TensorFlow is already at work: `intra_op_threads` has no effect")
 
 
 def _make_logical_cpus(count: int) -> None:

@@ -116,8 +116,8 @@ def _within_memory(
         yield from taken
     except tf.errors.ResourceExhaustedError as error:
         raise UserError(
-            f"the device ran out of memory after step {step}. Use a smaller --batch_size or "
-            "--crop_size, --remat, or --precision=mixed_bfloat16; another process may also hold "
+            f"the device ran out of memory after step {step}. Use a smaller `batch_size` or "
+            "`crop_size`, `remat`, or `precision=mixed_bfloat16`; another process may also hold "
             f"the memory. TensorFlow reports: {error.message.splitlines()[0]}"
         ) from error
 
@@ -189,7 +189,7 @@ def distributed_step(
         and strategy.num_replicas_in_sync > 1
         and not tf.config.list_physical_devices("GPU")
     ):
-        raise UserError("--jit_compile works on several replicas only where these are GPUs")
+        raise UserError("`jit_compile` works on several replicas only where these are GPUs")
     replica_step = tf.function(train_step, jit_compile=True) if jit_compile else train_step
 
     # Pictures may differ in size; each must not cost a trace of its own.
@@ -212,7 +212,7 @@ def _check_finite(metrics: Mapping[str, float], step: int, may_overflow: bool) -
         if not math.isfinite(value) and not (may_overflow and name.endswith(_NORM)):
             raise NotFinite(
                 f"{name} became {value} at step {step}; the last checkpoint is from before. "
-                "Try a lower --learning_rate, or --precision=float32, in another --workdir"
+                "Try a lower `learning_rate`, or `precision=float32`, in another `workdir`"
             )
 
 

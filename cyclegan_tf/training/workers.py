@@ -65,7 +65,7 @@ class Workers:
                     raise UserError(
                         f"after {seconds:g} s nobody answers at {', '.join(missing)}: start the "
                         "same command on every machine of TF_CONFIG, and look at addresses and "
-                        "firewalls; --wait_for_workers sets how long to wait"
+                        "firewalls; `wait_for_workers` sets how long to wait"
                     )
                 time.sleep(0.2)
                 missing = absent(missing)

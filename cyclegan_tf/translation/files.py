@@ -89,17 +89,17 @@ def _changing_results(options: TranslationOptions) -> dict[str, Any]:
     Batches are not among them: they may change a level by rounding, and memory may call for
     smaller ones midway.
     """
-    return {name: value for name, value in asdict(options).items() if name != "batch_size"}
+    # Options of version 0.1.0 have these values now; folders that it began can be completed.
+    former = {"bit_depth": 8, "statistics_tiles": 0}
+    return {n: value for n, value in asdict(options).items() if n != "batch_size"} | former
 
 
 def _check_labels(generator: keras.Model, options: TranslationOptions) -> None:
     lossy = options.output_format in ("jpg", "webp")
-    if isinstance(generator.layers[-1], LabelMap) and (
-        lossy or options.bit_depth != 8 or options.smoothing
-    ):
+    if isinstance(generator.layers[-1], LabelMap) and (lossy or options.smoothing):
         raise UserError(
-            "the network gives class numbers, which need --output_format=png or bmp, "
-            "--bit_depth=8 and --smoothing=0"
+            "the network gives class numbers, which need `output_format=png` or bmp, and "
+            "`smoothing=0`"
         )
 
 

@@ -64,7 +64,7 @@ def smoother(strength: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
             return translated
         if frame.shape != translated.shape:
             raise UserError(
-                "--smoothing needs a network with as many channels out as in, not "
+                "`smoothing` needs a network with as many channels out as in, not "
                 f"{frame.shape[-1]} to {translated.shape[-1]}"
             )
         coarse = _nearby_mean(frame)

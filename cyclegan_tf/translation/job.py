@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -164,9 +163,7 @@ class Job:
         path = self._output / task.target
         write_image(path, translated, self._options.quality, header.exif, profile)
         if sheet := self._sheet(task):
-            shown = translated if translated.dtype == np.uint8 else translated // 257
-            cells = [pair.picture, shown.astype(np.uint8)]
-            write_image(sheet, grid([cells], ["input", "translation"]))
+            write_image(sheet, grid([[pair.picture, translated]], ["input", "translation"]))
         return pair
 
     def _translate_clip(self, task: Task) -> None:
@@ -198,14 +195,10 @@ class Job:
         """Yields frames and their translations."""
         smoothed = smoother(self._options.smoothing)
         for first in frames:
-            count = self._clip_network.batch_size(first.shape[0] * first.shape[1])
+            count = self._network.batch_size(first.shape[0] * first.shape[1])
             batch = [first, *itertools.islice(frames, count - 1)]
-            for frame, translated in zip(batch, self._clip_network(batch), strict=True):
+            for frame, translated in zip(batch, self._network(batch), strict=True):
                 yield frame, smoothed(frame, translated)
-
-    @cached_property
-    def _clip_network(self) -> PictureTranslator:
-        return self._network.with_bit_depth(8)
 
     def _is_done(self, task: Task) -> bool:
         sheet = self._sheet(task)

@@ -7,16 +7,14 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from cyclegan_tf.images.images import to_float, to_uint8, to_uint16
+from cyclegan_tf.images.images import ImageFunction, to_float, to_uint8
 from cyclegan_tf.models.layers import reflected, size_multiple
 
 # In the middle of a ResNet, a side of 8 is one of 2, the least that can be mirrored by a pixel.
 _SMALLEST = 8
 
-Translate = Callable[[np.ndarray], np.ndarray]
 
-
-def translator(generator: keras.Model) -> Translate:
+def translator(generator: keras.Model) -> ImageFunction:
     """Makes a function that translates one picture of any size.
 
     The picture is never resized: it is padded to the multiple that the network needs by mirroring
@@ -32,30 +30,22 @@ def translator(generator: keras.Model) -> Translate:
     return lambda image: translate(image[np.newaxis])[0]
 
 
-def batch_translator(generator: keras.Model, bit_depth: int = 8) -> Translate:
+def batch_translator(generator: keras.Model) -> ImageFunction:
     """Makes a function that translates pictures of one size, as `translator` does.
 
     Args:
         generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
-        bit_depth: Bits of the result's channels, 8 or 16.
 
     Returns:
-        A function from uint8 `(batch, height, width, channels)` to uint8, or uint16, of the
-        same size.
+        A function from uint8 `(batch, height, width, channels)` to uint8 of the same size.
     """
     translate = of_any_size(frozen(generator), size_multiple(generator))
-    levels = levels_of(bit_depth)
 
     @tf.function(input_signature=[tf.TensorSpec(generator.input_shape, tf.uint8)])
     def translated(images: tf.Tensor) -> tf.Tensor:
-        return levels(translate(to_float(images)))
+        return to_uint8(translate(to_float(images)))
 
     return lambda images: translated(images).numpy()
-
-
-def levels_of(bit_depth: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns what turns [-1, 1] to levels of 8 or 16 bits."""
-    return {8: to_uint8, 16: to_uint16}[bit_depth]
 
 
 def frozen(generator: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -1,7 +1,6 @@
 """Translating pictures of any size within bounded memory: in batches, or in tiles."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 
 import keras
@@ -9,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.translation.network import Translate, batch_translator
+from cyclegan_tf.images.images import ImageFunction
+from cyclegan_tf.translation.network import batch_translator
 from cyclegan_tf.translation.options import TranslationOptions
 from cyclegan_tf.translation.tiles import TileTranslator
 
@@ -24,7 +24,7 @@ class PictureTranslator:
 
     Args:
         generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
-        options: Those of batches, tiles and bits count here.
+        options: Those of batches and tiles have an effect here.
         progress: Whether to show a bar for each picture in tiles.
     """
 
@@ -35,13 +35,6 @@ class PictureTranslator:
         self._progress = progress
         self._options = options
         self.channels: int = generator.input_shape[-1]
-
-    def with_bit_depth(self, bits: int) -> "PictureTranslator":
-        """Returns one that differs in the bits of its results only."""
-        if bits == self._options.bit_depth:
-            return self
-        options = replace(self._options, bit_depth=bits)
-        return PictureTranslator(self._generator, options, self._progress)
 
     def batch_size(self, area: int) -> int:
         """Returns how many pictures of so many pixels are translated at once."""
@@ -64,7 +57,7 @@ class PictureTranslator:
             sizes = " and ".join(sorted({f"{p.shape[1]}x{p.shape[0]}" for p in pictures}))
             raise UserError(
                 f"memory does not suffice for {len(pictures)} pictures of {sizes}: give a smaller "
-                "--batch_size or --tile"
+                "`batch_size` or `tile`"
             ) from error
 
     def _in_tiles(self, picture: np.ndarray) -> bool:
@@ -74,15 +67,9 @@ class PictureTranslator:
         return 0 < self._options.tile < max(height, width)
 
     @cached_property
-    def _whole(self) -> Translate:
-        return batch_translator(self._generator, self._options.bit_depth)
+    def _whole(self) -> ImageFunction:
+        return batch_translator(self._generator)
 
     @cached_property
-    def _tiled(self) -> Translate:
-        return TileTranslator(
-            self._generator,
-            self._options.tile or _TILE,
-            self._options.statistics_tiles,
-            self._options.bit_depth,
-            self._progress,
-        )
+    def _tiled(self) -> ImageFunction:
+        return TileTranslator(self._generator, self._options.tile or _TILE, self._progress)

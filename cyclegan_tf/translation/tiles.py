@@ -4,9 +4,8 @@ Two things tie a network's pixel to others. What its convolutions see is near, s
 translated with so much of its surroundings that nothing else matters, and the surroundings are
 cut off again. What its norms take from the whole picture, each channel's mean and variance, is
 computed first, norm by norm: tiles are sent as far as the first norm, which gives that norm's
-statistics, then as far as the second, and so on. All tiles are then normalized alike, so that
-there is no seam, whatever the share of tiles that the statistics are taken from; with all of
-them, the result is that of the whole picture up to rounding.
+statistics, then as far as the second, and so on. All tiles are then normalized alike, so
+there is no seam, and the result is that of the whole image up to rounding.
 """
 
 from collections.abc import Sequence
@@ -16,12 +15,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cyclegan_tf.images.images import to_float
+from cyclegan_tf.images.images import to_float, to_uint8
 from cyclegan_tf.models.layers import size_multiple
 from cyclegan_tf.models.receptive_field import receptive_radius
 from cyclegan_tf.models.statistics import with_given_statistics
 from cyclegan_tf.progress import progress_bar
-from cyclegan_tf.translation.network import levels_of, mirrored
+from cyclegan_tf.translation.network import mirrored
 
 Moments = tuple[np.ndarray, np.ndarray]
 
@@ -63,32 +62,21 @@ class TileTranslator:
         generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
         tile: Side of a tile in pixels, without what it overlaps by; rounded up to what the
             network needs.
-        sample: How many tiles the norms' statistics are taken from, spread evenly; 0: all.
-        bit_depth: Bits of the result's channels, 8 or 16.
         progress: Whether to show a bar for each picture.
 
     Raises:
         UserError: If the network has layers that do not work on a part of a picture.
     """
 
-    def __init__(
-        self,
-        generator: keras.Model,
-        tile: int,
-        sample: int = 0,
-        bit_depth: int = 8,
-        progress: bool = False,
-    ) -> None:
+    def __init__(self, generator: keras.Model, tile: int, progress: bool = False) -> None:
         self._multiple = size_multiple(generator)
         self.overlap = self._rounded(receptive_radius(generator))
         self._core = self._rounded(tile)
-        self._sample = sample
-        self._levels = levels_of(bit_depth)
         self._quiet = not progress
         self._network, self._norms = with_given_statistics(generator)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Translates a picture: uint8 `(height, width, channels)`, to uint8 or uint16."""
+        """Translates a picture: uint8 `(height, width, channels)`, to the same."""
         height, width = image.shape[:2]
         rows, columns = (mirrored(side, self._multiple).numpy() for side in (height, width))
         tiles = [
@@ -102,14 +90,12 @@ class TileTranslator:
             return image[np.ix_(rows[down.window], columns[across.window])][np.newaxis]
 
         given: list[Moments] = []
-        chosen = self._chosen(tiles)
-        kind = self._levels(tf.zeros([])).dtype.as_numpy_dtype
-        result = np.empty((height, width, self._network.output_shape[-1]), kind)
-        count = len(chosen) * len(self._norms) + len(tiles)
+        result = np.empty((height, width, self._network.output_shape[-1]), np.uint8)
+        count = len(tiles) * (len(self._norms) + 1)
         with progress_bar(total=count, desc="tiles", leave=False, shown=not self._quiet) as bar:
             for _ in self._norms:
                 parts = []
-                for tile in chosen:
+                for tile in tiles:
                     core = np.array([span.inside for span in tile], np.int32)
                     part = self._moments(window(tile), core, given)
                     parts.append([value.numpy() for value in part])
@@ -126,10 +112,6 @@ class TileTranslator:
     def _rounded(self, side: int) -> int:
         return -(-side // self._multiple) * self._multiple
 
-    def _chosen(self, tiles: Sequence[tuple[Span, Span]]) -> Sequence[tuple[Span, Span]]:
-        count = min(self._sample or len(tiles), len(tiles))
-        return [tiles[int((i + 0.5) * len(tiles) / count)] for i in range(count)]
-
     @tf.function(reduce_retracing=True)
     def _moments(
         self, window: tf.Tensor, core: tf.Tensor, given: list[Moments]
@@ -145,7 +127,7 @@ class TileTranslator:
 
     @tf.function(reduce_retracing=True)
     def _translated(self, window: tf.Tensor, given: list[Moments]) -> tf.Tensor:
-        return self._levels(self._run(window, given))
+        return to_uint8(self._run(window, given))
 
     def _run(self, window: tf.Tensor, given: list[Moments]) -> tf.Tensor:
         for number, norm in enumerate(self._norms):

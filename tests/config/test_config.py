@@ -79,7 +79,7 @@ def test_models_have_their_published_defaults():
     assert pix2pix.run == Config().run
     assert autoencoder.run == dataclasses.replace(Config().run, eval_mode=True)
     assert pix2pix.optimizer == autoencoder.optimizer == Config().optimizer
-    with pytest.raises(UserError, match="--model=magic: expected one of cyclegan, pix2pix"):
+    with pytest.raises(UserError, match="`model=magic`: expected one of cyclegan, pix2pix"):
         Config.of("magic").validate()
 
 
@@ -106,7 +106,7 @@ def test_an_option_that_says_nothing_to_the_model_is_refused_by_name(model, name
     other = another_value(OPTIONS[name][1], default)
     with pytest.raises(UserError) as caught:
         config.replace({name: other}).validate()
-    expected = f"--{name}={other} says nothing to --model={model}; it is for "
+    expected = f"`{name}={other}` has no effect with `model={model}`; it applies to "
     assert str(caught.value).startswith(expected)
     assert config.validate() is config
 
@@ -123,11 +123,20 @@ def test_options_missing_from_json_take_their_defaults():
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", "3", '{"data": 3}', '{"colour": {}}', '{"model": {"colour": 1}}'],
+    ("text", "message"),
+    [
+        *((text, "not a configuration") for text in ("", "{", "[]", "3", '{"data": 3}')),
+        ('{"colour": {}}', "unknown group of options colour"),
+        ('{"model": {"colour": 1}}', "unknown option colour$"),
+        ('{"model": {"lambda_cycle": 1}}', "unknown option lambda_cycle"),
+        (
+            '{"objective": {"lamda_identity": 1}}',
+            "unknown option lamda_identity; did you mean lambda_identity",
+        ),
+    ],
 )
-def test_what_is_no_configuration_is_refused(text):
-    with pytest.raises(UserError, match="not a configuration of this version"):
+def test_what_is_no_configuration_is_rejected(text, message):
+    with pytest.raises(UserError, match=message):
         Config.from_json(text)
 
 
@@ -141,10 +150,25 @@ def test_a_changed_option_is_named_unless_it_only_says_how_far_to_run(name):
     assert getattr(getattr(changed, group), name) == CHANGED[name]
 
 
-def test_replace_leaves_the_original_and_ignores_flags_of_the_command():
+def test_replace_leaves_the_original():
     config = Config()
-    assert config.replace({"workdir": "runs/x", "epochs": 3}).optimizer.epochs == 3
+    assert config.replace({"epochs": 3}).optimizer.epochs == 3
     assert config == Config()
+
+
+@pytest.mark.parametrize("change", [Config().replace, lambda values: Config.of(**values)])
+def test_unknown_options_are_rejected_with_the_nearest(change):
+    with pytest.raises(UserError, match="lamda_identity; did you mean lambda_identity?"):
+        change({"lamda_identity": 0.0})
+    with pytest.raises(UserError, match="unknown option workdir$"):
+        change({"workdir": "runs/x"})
+
+
+def test_options_are_given_by_flat_names():
+    config = Config.of("pix2pix", crop_size=128, lambda_l1=50.0)
+    assert config == Config.of("pix2pix").replace({"crop_size": 128, "lambda_l1": 50.0})
+    assert config.model.generator == "unet_256"
+    assert Config.of() == Config()
 
 
 def out_of_bounds():
@@ -169,7 +193,7 @@ def test_an_error_names_the_flag_the_value_and_what_was_expected(name, value, ex
     with pytest.raises(UserError) as caught:
         Config().replace({name: value}).validate()
     message = str(caught.value)
-    assert message.startswith(f"--{name}={value}: expected ")
+    assert message.startswith(f"`{name}={value}`: expected ")
     assert expected in message
     assert "\n" not in message
 
@@ -196,10 +220,12 @@ def test_an_error_names_the_flag_the_value_and_what_was_expected(name, value, ex
         ("precision", "float64"),
         ("generator", "resnet_"),
         ("generator", "unet_100"),
+        ("generator", "resnet_0"),
+        ("generator", "resnet_1000"),
     ],
 )
 def test_nonsense_is_refused(name, value):
-    with pytest.raises(UserError, match=f"--{name}="):
+    with pytest.raises(UserError, match=f"`{name}="):
         Config().replace({name: value}).validate()
 
 
@@ -212,31 +238,31 @@ def test_none_means_derived(name):
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        ({"augment": "flip,sharpen"}, ["--augment=flip,sharpen", "unknown sharpen", "rotate"]),
-        ({"crop_size": 130}, ["--crop_size=130", "multiple of 4"]),
-        ({"load_size": 128}, ["--load_size=128", "--crop_size=256"]),
-        ({"preprocess": "none"}, ["--preprocess=none", "--pool_size=0"]),
+        ({"augment": "flip,sharpen"}, ["augment=flip,sharpen", "unknown sharpen", "rotate"]),
+        ({"crop_size": 130}, ["crop_size=130", "multiple of 4"]),
+        ({"load_size": 128}, ["load_size=128", "crop_size=256"]),
+        ({"preprocess": "none"}, ["preprocess=none", "pool_size=0"]),
         (
             {"preprocess": "scale_width", "pool_size": 0, "batch_size": 2},
-            ["--preprocess=scale_width", "--batch_size=1", "not 2 and 0"],
+            ["preprocess=scale_width", "batch_size=1", "not 2 and 0"],
         ),
         (
             {"channels_b": 1, "generator": "gated_resnet_6", "lambda_identity": 0.0},
-            ["--generator=gated_resnet_6", "--channels_a=3", "--channels_b=1"],
+            ["generator=gated_resnet_6", "channels_a=3", "channels_b=1"],
         ),
-        ({"channels_a": 1}, ["--channels_a=1", "--channels_b=3", "--lambda_identity=0"]),
+        ({"channels_a": 1}, ["channels_a=1", "channels_b=3", "lambda_identity=0"]),
         (
             {"generator": "unet_128", "crop_size": 192},
-            ["--crop_size=192", "--generator=unet_128", "multiple of 128"],
+            ["crop_size=192", "generator=unet_128", "multiple of 128"],
         ),
-        ({"bottleneck": 8}, ["--bottleneck", "--generator=resnet_9", "encoder_decoder"]),
+        ({"bottleneck": 8}, ["bottleneck", "generator=resnet_9", "encoder_decoder"]),
         (
             {"dropout": True, "generator": "gated_resnet_2"},
-            ["--dropout", "--generator=gated_resnet_2", "resnet and unet"],
+            ["dropout", "generator=gated_resnet_2", "resnet and unet"],
         ),
-        ({"upsampling": "resize", "generator": "segnet"}, ["--upsampling", "--generator=segnet"]),
-        ({"remat": True, "dropout": True}, ["--remat", "dropout"]),
-        ({"remat": True, "norm": "batch"}, ["--remat", "--norm=batch"]),
+        ({"upsampling": "resize", "generator": "segnet"}, ["upsampling", "generator=segnet"]),
+        ({"remat": True, "dropout": True}, ["remat", "dropout"]),
+        ({"remat": True, "norm": "batch"}, ["remat", "norm=batch"]),
     ],
 )
 def test_options_that_contradict_each_other_are_named(values, named):

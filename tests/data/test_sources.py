@@ -89,7 +89,7 @@ def test_incomplete_data_is_named(data):
     "given", [{}, {"data_a": "x"}, {"data_b": "x"}, {"data": "x", "data_a": "y"}]
 )
 def test_data_is_given_in_exactly_one_way(given):
-    with pytest.raises(UserError, match="--data, which .* --data_a and --data_b; received"):
+    with pytest.raises(UserError, match="`data`, which .* `data_a` and `data_b`; received"):
         open_sources(**given)
 
 
@@ -160,7 +160,7 @@ def test_the_built_in_label_maps_come_as_such_without_being_asked_for(built_in):
     assert opened == (("train", "a", 3), ("train", "b", "labels"), True)
     swapped = open_sources("avatars/parts", paired=True, swap=True, channels_b=4)
     assert swapped == (("train", "b", "labels"), ("train", "a", 4), True)
-    with pytest.raises(UserError, match="avatars/parts holds pairs.*--model=pix2pix or"):
+    with pytest.raises(UserError, match="avatars/parts holds pairs.*`model=pix2pix` or"):
         open_sources("avatars/parts")
 
 
@@ -248,7 +248,7 @@ def test_a_half_does_not_keep_the_other_one_in_memory(joined):
 
 
 def test_without_a_paired_model_pairs_are_recognized(joined):
-    with pytest.raises(UserError, match="train without trainA .*aligned pairs.*--model=pix2pix"):
+    with pytest.raises(UserError, match="train without trainA .*aligned pairs.*`model=pix2pix`"):
         open_sources(str(joined))
     fill(joined / "trainA", ["1.png"])
     fill(joined / "trainB", ["1.png"])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cyclegan_tf.evaluation.comparison import Comparison, Costs
 from cyclegan_tf.evaluation.comparison_page import Contest, write_comparison
+from cyclegan_tf.evaluation.methods import Comparison, Costs
 from cyclegan_tf.images.images import read_image
 
 SETTING = {

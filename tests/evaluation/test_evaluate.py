@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf.evaluation.evaluate import GALLERY_ROWS, evaluate
-from cyclegan_tf.evaluation.figures import changed_ratio, table
+from cyclegan_tf.evaluation.figures import changed_ratio, metrics_table
 from cyclegan_tf.evaluation.labels import coloured
 
 
@@ -118,7 +118,7 @@ def test_one_direction_alone_has_no_cycle():
     assert set(evaluation.figures) == {"a2b"}
     assert set(evaluation.figures["a2b"]) == {"pictures", "translation", "unchanged_input"}
     assert evaluation.figures["a2b"]["translation"]["mae"] == 0.0
-    assert "cycle" not in table(evaluation.figures).replace("cycle/255", "")
+    assert "cycle" not in metrics_table(evaluation.figures).replace("cycle/255", "")
 
 
 def test_label_maps_are_compared_by_class_and_shown_in_colour():
@@ -137,11 +137,11 @@ def test_label_maps_are_compared_by_class_and_shown_in_colour():
     assert figures == pytest.approx({"pixel_accuracy": 0.75, "mean_iou": 2.5 / 4})
     for number in (2, 3):
         assert shows(evaluation.gallery, coloured(np.full((1, 1, 1), number))[0, 0])
-    assert "pixel accuracy 0.750, mean iou 0.625" in table(evaluation.figures)
+    assert "pixel accuracy 0.750, mean iou 0.625" in metrics_table(evaluation.figures)
 
 
 def test_the_table_has_a_line_for_each_row_and_a_dash_where_nothing_was_measured():
-    lines = table(run(2, unchanged).figures).splitlines()
+    lines = metrics_table(run(2, unchanged).figures).splitlines()
     assert len({len(line) for line in lines if "of the unchanged" not in line}) == 1
     assert "MAE/255" in lines[0] and "changed/255" in lines[0]
     for direction in ("a2b", "b2a"):
@@ -155,6 +155,6 @@ def test_the_table_has_a_line_for_each_row_and_a_dash_where_nothing_was_measured
 
 
 def test_the_table_without_truths_has_the_cycle_alone():
-    lines = table(run(1, aligned=False).figures).splitlines()
+    lines = metrics_table(run(1, aligned=False).figures).splitlines()
     assert len(lines) == 3
     assert all("cycle" in line for line in lines)

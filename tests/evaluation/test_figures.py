@@ -1,6 +1,6 @@
 """An evaluation's figures laid out for a page."""
 
-from cyclegan_tf.evaluation.figures import KINDS, page_rows, table
+from cyclegan_tf.evaluation.figures import KINDS, metrics_table, page_rows
 
 ROW = {"mae": 1.25, "psnr": 30.5, "ssim": 0.9, "changed_mae": 2.0, "kept_mae": 0.5}
 UNCHANGED = {"mae": 10.0, "psnr": 20.0, "ssim": 0.5, "changed_mae": 40.0, "kept_mae": 0.0}
@@ -35,7 +35,7 @@ def test_what_is_no_number_is_left_out():
 
 def test_the_text_table_has_the_digits_of_the_page():
     direction = {"translation": ROW, "unchanged_input": UNCHANGED, "labels": {"mean_iou": 0.5}}
-    heading, translation, unchanged, labels, ratio = table({"a2b": direction}).splitlines()
+    heading, translation, unchanged, labels, ratio = metrics_table({"a2b": direction}).splitlines()
     assert heading.split()[:4] == ["direction", "MAE/255", "PSNR", "dB"]
     assert translation.split() == ["a2b", *"translation 1.250 30.50 0.900 2.000 0.500 -".split()]
     assert unchanged.split()[4] == "20.00"

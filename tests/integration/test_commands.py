@@ -164,7 +164,7 @@ def test_sigterm_checkpoints_and_leaves(picture_folders: Path, tmp_path: Path) -
         ("train", ("--workdir=w", "--batch_size=0"), "--batch_size=0: expected at least 1"),
         ("train", ("--workdir=w", "--flagfile=missing.flags"), "missing.flags"),
         ("translate", ("--workdir=nowhere", "--input=x", "--output=y"), "no config.json"),
-        ("translate", ("--workdir=w", "--input=x", "--output=y", "--bit_depth=9"), "8 or 16"),
+        ("translate", ("--workdir=w", "--tile=-1"), "--tile=-1: expected at least 0"),
         ("evaluate", ("--workdir=nowhere",), "no config.json"),
     ],
 )

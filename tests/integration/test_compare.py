@@ -25,7 +25,7 @@ def trained(picture_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_a_run_is_compared(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    flags = [f"--workdir={trained}", "--pictures=3", "--domain_pictures=4"]
+    flags = [f"--workdir={trained}", "--images=3", "--domain_images=4"]
     assert compare.main(["compare", *flags, *FAST]) == 0
     found = json.loads((trained / "comparison/comparison.json").read_text())
     assert list(found["figures"]) == [
@@ -51,7 +51,7 @@ def test_a_run_is_compared(trained: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_of_a_step_without_a_clock_the_cost_is_unknown(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = [f"--workdir={trained}", "--step=1", "--pictures=1", "--domain_pictures=1", *FAST]
+    flags = [f"--workdir={trained}", "--step=1", "--images=1", "--domain_images=1", *FAST]
     assert compare.main(["compare", *flags]) == 0
     folder = trained / "evaluation/step-00000001/comparison"
     found = json.loads((folder / "comparison.json").read_text())
@@ -63,7 +63,7 @@ def test_of_a_step_without_a_clock_the_cost_is_unknown(
 def test_direction_style_and_output_are_chosen(trained: Path, tmp_path: Path) -> None:
     write_image(tmp_path / "style.png", np.full((30, 30, 3), 77, np.uint8))
     flags = [f"--workdir={trained}", "--direction=b2a", f"--style={tmp_path / 'style.png'}"]
-    flags += ["--pictures=1", f"--output={tmp_path / 'out'}", *FAST]
+    flags += ["--images=1", f"--output={tmp_path / 'out'}", *FAST]
     assert compare.main(["compare", *flags]) == 0
     found = json.loads((tmp_path / "out/comparison.json").read_text())
     assert found["setting"]["direction"] == "b2a"
@@ -74,8 +74,8 @@ def test_direction_style_and_output_are_chosen(trained: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--pictures=0"], "--pictures=0: expected at least 1"),
-        (["--domain_pictures=0"], "--domain_pictures=0: expected at least 1"),
+        (["--images=0"], "--images=0: expected at least 1"),
+        (["--domain_images=0"], "--domain_images=0: expected at least 1"),
         (["--style=nowhere.png"], "nowhere.png"),
         (["--iterations=0"], "--iterations=0: expected at least 1"),
         (["--image_size=32"], "image_size"),

@@ -29,9 +29,11 @@ def trained(picture_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_a_run_brings_what_its_page_shows(trained: Path) -> None:
-    from cyclegan_tf.runs.demonstration import load
+    from cyclegan_tf.runs.demonstration import demonstrate
+    from cyclegan_tf.runs.run import Run
 
-    shown = load(trained, StyleOptions(iterations=1), RANDOM, examples=2)
+    run = Run.open(trained)
+    shown = demonstrate(run, StyleOptions(iterations=1), RANDOM, examples=2)
     assert set(shown.translate) == set(shown.examples) == set(shown.paint) == {"a2b", "b2a"}
     assert shown.channels == {"a2b": 3, "b2a": 3}
     for direction, pictures in shown.examples.items():
@@ -40,9 +42,9 @@ def test_a_run_brings_what_its_page_shows(trained: Path) -> None:
         assert picture.shape == (16, 16, 3) and picture.dtype == np.uint8
         for method in (shown.translate[direction], shown.paint[direction]):
             assert method(picture).shape == (16, 16, 3)
-    without = load(trained, StyleOptions(), RANDOM, examples=0)
+    without = demonstrate(run, StyleOptions(), RANDOM, examples=0)
     assert without.examples == without.paint == {}
-    chosen = load(trained, StyleOptions(), RANDOM, examples=0, step=1)
+    chosen = demonstrate(Run.open(trained, step=1), StyleOptions(), RANDOM, examples=0)
     assert chosen.title == f"{without.title}, step 1"
 
 

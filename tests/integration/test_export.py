@@ -83,7 +83,7 @@ def test_a_step_that_was_not_kept_is_refused(run: Path, tmp_path: Path) -> None:
 
 def test_other_formats_are_refused(run: Path, tmp_path: Path) -> None:
     flags = [f"--workdir={run}", f"--output={tmp_path / 'x'}", "--format=tflite,coreml"]
-    with pytest.raises(UserError, match="--format=coreml: expected of saved_model, tflite, onnx"):
+    with pytest.raises(UserError, match="--format=coreml: expected tflite or onnx"):
         export.main(["export", *flags])
     assert not (tmp_path / "x").exists()
 

@@ -16,7 +16,7 @@ import pytest
 from cyclegan_tf import compat, train, translate
 from cyclegan_tf.images.images import write_image
 from cyclegan_tf.models.normalization import InstanceNormalization
-from cyclegan_tf.runs.run import load_generators
+from cyclegan_tf.runs.run import Run
 
 OTHER = os.environ.get("CYCLEGAN_TF_OTHER_PYTHON")
 TINY = (
@@ -32,9 +32,9 @@ TINY = (
 )
 LOAD_AND_RUN = """
 import sys, numpy as np
-from cyclegan_tf.runs.run import load_generators
+from cyclegan_tf.runs.run import Run
 workdir, inputs, outputs = sys.argv[1:]
-_, generators = load_generators(workdir)
+generators = Run.open(workdir).generators
 x = np.load(inputs)
 np.savez(outputs, **{direction: generator(x) for direction, generator in generators.items()})
 """
@@ -82,7 +82,7 @@ def test_a_run_moves_and_continues(
     arguments = ("-c", LOAD_AND_RUN, str(workdir), str(inputs), str(outputs))
     subprocess.run([str(OTHER), *arguments], check=True)
     theirs = np.load(outputs)
-    for direction, generator in load_generators(workdir)[1].items():
+    for direction, generator in Run.open(workdir).generators.items():
         assert np.abs(np.asarray(generator(x)) - theirs[direction]).max() < 1e-4
 
     second(f"--workdir={workdir}", "--max_steps=7")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import compat
+from cyclegan_tf.models.adam import adam
 from cyclegan_tf.models.autoencoder import Autoencoder, cross_entropy_loss
 from cyclegan_tf.models.autoencoders import encoder_decoder, segnet
 from cyclegan_tf.models.loss_scaling import DynamicLossScale
@@ -164,10 +164,10 @@ def test_one_replica_equals_two(strategy, loss):
 
 def test_compile_and_fit_do_what_steps_do(strategy):
     data = pair(size=4)
-    model = made(lambda: compat.adam(1e-3), strategy, noise=0.1)
+    model = made(lambda: adam(1e-3), strategy, noise=0.1)
     dataset = tf.data.Dataset.from_tensor_slices(data).batch(4)
     history = model.fit(dataset, epochs=3, shuffle=False, verbose=0).history
-    by_hand = made(lambda: compat.adam(1e-3), noise=0.1)
+    by_hand = made(lambda: adam(1e-3), noise=0.1)
     step = stepper(tf.distribute.get_strategy(), by_hand)
     expected = [step(data)["generator_loss"] for _ in range(3)]
     assert history["generator_loss"] == pytest.approx(expected, rel=1e-4)
@@ -199,7 +199,7 @@ def test_averages_follow_and_are_what_translates(strategy):
 
 
 def test_the_state_holds_the_network_and_its_optimizer():
-    model = made(lambda: compat.adam(1e-3), ema=0.9)
+    model = made(lambda: adam(1e-3), ema=0.9)
     assert set(model.state()) == {"generator_ab", "average_ab", "generator_optimizer"}
     assert set(model.state()["generator_ab"]) == {
         f"{layer}_conv/{kind}" for layer in ("first", "last") for kind in ("kernel", "bias")
@@ -216,7 +216,7 @@ def float16():
 @two_replicas
 @pytest.mark.usefixtures("float16")
 def test_float16_trains_on_two_replicas(strategy):
-    model = made(lambda: compat.adam(5e-3), strategy, noise=0.05)
+    model = made(lambda: adam(5e-3), strategy, noise=0.05)
     with strategy.scope():
         model.loss_scale = DynamicLossScale(initial=2.0**30, growth_steps=16)
     step, (inputs, _) = stepper(strategy, model), pair()
@@ -231,7 +231,7 @@ def test_the_networks_learn_to_segment(build):
     keras.utils.set_random_seed(1)
     network = build(out_channels=2, filters=4, labels=True, norm="batch", init_gain=0.1)
     model = Autoencoder(network, "cross_entropy")
-    model.compile(compat.adam(5e-3))
+    model.compile(adam(5e-3))
     rng = np.random.default_rng(0)
     inputs = np.repeat(np.repeat(rng.uniform(-1, 1, (4, 2, 2, 3)), 8, 1), 8, 2).astype(np.float32)
     truth = (inputs[..., :1] > 0).astype(np.uint8)

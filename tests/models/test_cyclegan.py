@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from cyclegan_tf import compat
+from cyclegan_tf.models.adam import adam
 from cyclegan_tf.models.cyclegan import CycleGAN
 from cyclegan_tf.models.discriminators import patch_discriminator
 from cyclegan_tf.models.generators import resnet_generator
@@ -331,7 +332,7 @@ def test_one_and_two_replicas_take_the_same_steps_with_adam(strategy):
     """Eight steps, the first one's gradients among them; the pools are full after two."""
     runs = []
     for each in (tf.distribute.get_strategy(), strategy):
-        model = tiny(lambda: compat.adam(2e-6), each, networks=shallow, pool_size=3)
+        model = tiny(lambda: adam(2e-6), each, networks=shallow, pool_size=3)
         step = stepper(each, model)
         losses = [step(batch())]
         first = first_gradients(model)
@@ -377,13 +378,13 @@ def assert_same_gradients(model, one, two):
 
 
 def test_compile_and_fit_do_what_steps_do(strategy):
-    model = tiny(lambda: compat.adam(1e-3), strategy, networks=shallow, pool_size=3)
+    model = tiny(lambda: adam(1e-3), strategy, networks=shallow, pool_size=3)
     pair = batch(size=4)
     dataset = tf.data.Dataset.from_tensor_slices(pair).batch(4)
     history = model.fit(dataset, epochs=3, shuffle=False, verbose=0).history
 
     default = tf.distribute.get_strategy()
-    by_hand = tiny(lambda: compat.adam(1e-3), networks=shallow, pool_size=3)
+    by_hand = tiny(lambda: adam(1e-3), networks=shallow, pool_size=3)
     step = stepper(default, by_hand)
     steps = [step(pair) for _ in range(3)]
     for name in loss_terms(steps[0]):
@@ -433,7 +434,7 @@ def float16():
 @two_replicas
 @pytest.mark.usefixtures("float16")
 def test_float16_trains_on_two_replicas(strategy):
-    model = tiny(lambda: compat.adam(5e-3), strategy, networks=shallow, pool_size=2)
+    model = tiny(lambda: adam(5e-3), strategy, networks=shallow, pool_size=2)
     with strategy.scope():
         model.loss_scale = DynamicLossScale(initial=2.0**30, growth_steps=16)
     step, pair, losses, scales = stepper(strategy, model), batch(), [], [2.0**30]
@@ -471,7 +472,7 @@ def test_the_published_networks_take_a_float16_step():
 
 
 def test_the_state_holds_every_variable_once():
-    model = tiny(lambda: compat.adam(1e-3), networks=shallow, pool_size=2, ema=0.5)
+    model = tiny(lambda: adam(1e-3), networks=shallow, pool_size=2, ema=0.5)
     state = model.state()
     assert set(state) == {
         *NETWORKS,

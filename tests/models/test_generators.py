@@ -339,7 +339,7 @@ def test_a_name_stands_for_its_architecture_and_its_number_of_blocks():
 
 @pytest.mark.parametrize("name", ["resnet", "resnet_", "resnet_x", "unet", "gated_6", ""])
 def test_an_unknown_name_is_refused(name):
-    with pytest.raises(ValueError, match=f"segnet. Received: {name}$"):
+    with pytest.raises(ValueError, match=f"`generator={name}`: expected one of resnet_N"):
         generator(name)
 
 

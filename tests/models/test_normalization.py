@@ -25,9 +25,9 @@ def processor(request, monkeypatch):
 
 @pytest.fixture
 def float16():
-    compat.set_precision("mixed_float16")
+    keras.mixed_precision.set_global_policy("mixed_float16")
     yield
-    compat.set_precision("float32")
+    keras.mixed_precision.set_global_policy("float32")
 
 
 def normalized(images, axes):

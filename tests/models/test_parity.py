@@ -22,6 +22,7 @@ import tensorflow as tf
 from cyclegan_tf import compat
 from cyclegan_tf.interchange.architecture import Generator, recognize
 from cyclegan_tf.interchange.weights import assign, to_official, without_leftovers
+from cyclegan_tf.models.adam import adam
 from cyclegan_tf.models.cyclegan import CycleGAN
 from cyclegan_tf.models.discriminators import discriminator
 from cyclegan_tf.models.generators import generator
@@ -296,7 +297,7 @@ class Ours:
             options = {"pool_size": 0} if kind == "cyclegan" else {}
             model = {"cyclegan": CycleGAN, "pix2pix": Pix2Pix}[kind]
             self.model = model(**networks, gan_mode=mode, **options)
-            self.model.compile(*(compat.adam(RATE) for _ in range(2)))
+            self.model.compile(*(adam(RATE) for _ in range(2)))
         self.architectures = {name: architecture for name, (_, architecture) in built.items()}
         self._run = lambda *pair: strategy.run(self.model.train_step, args=(pair,))
         if strategy.num_replicas_in_sync > 1 and case in PUBLISHED:

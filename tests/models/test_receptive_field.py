@@ -47,7 +47,7 @@ def test_the_published_resnet_looks_as_far_as_counting_says():
 
 
 def test_dropout_that_stays_on_is_refused_and_dropout_that_is_off_is_not():
-    with pytest.raises(UserError, match="--eval_mode"):
+    with pytest.raises(UserError, match="`eval_mode`"):
         receptive_radius(generator("unet_64", filters=2, dropout=True))
     assert receptive_radius(generator("unet_64", filters=2, dropout=True, eval_mode=True)) > 64
 

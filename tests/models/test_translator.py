@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import compat
+from cyclegan_tf.config.direction import Direction
+from cyclegan_tf.models.adam import adam
 from cyclegan_tf.models.autoencoder import Autoencoder
 from cyclegan_tf.models.blocks import Blocks, leaky_relu
 from cyclegan_tf.models.cyclegan import CycleGAN
@@ -190,7 +191,7 @@ def test_models_compute_everything_of_their_generators_again_if_asked(name):
 def autoencoder(strategy=None, **options):
     with (strategy or tf.distribute.get_strategy()).scope():
         model = Autoencoder(network("batch", dropout=True), **options)
-        model.compile(compat.adam(0.1))
+        model.compile(adam(0.1))
     return model
 
 
@@ -222,18 +223,17 @@ def copies(state):
 
 
 def test_networks_give_their_names_to_everything():
-    networks = {
-        name: network() for name in ("generator_ab", "generator_ba", "discriminator_b", "judge")
-    }
-    model = Translator(networks)
-    assert model.players == ["generator", "discriminator", "judge"]
+    generators = {direction: network() for direction in Direction}
+    model = Translator(generators, {"discriminator_b": network(), "judge": network()})
+    assert model.players == ["generator", "discriminator"]
+    assert list(model.networks) == ["generator_ab", "generator_ba", "discriminator_b", "judge"]
     assert model.translators == {"a2b": model.generator_ab, "b2a": model.generator_ba}
-    own = [w for name in list(networks)[:2] for w in networks[name].trainable_variables]
+    own = [w for generator in generators.values() for w in generator.trainable_variables]
     assert [id(w) for w in model.trained_variables("generator")] == [id(w) for w in own]
 
 
 def test_results_come_from_the_averages_if_there_are_any():
-    model = Translator({"generator_ab": network()}, ema=0.9)
+    model = Translator({Direction.A2B: network()}, ema=0.9)
     assert model.translators == {"a2b": model.average_ab}
     assert model.average_ab is not model.generator_ab
 

@@ -25,15 +25,15 @@ def test_texts_stand_for_weights_and_shares():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"iterations": 1, "scales": 2}, "--iterations=1: expected at least 2, one for each"),
-        ({"scales": 0}, "--scales=0: expected at least 1"),
-        ({"average": 1.0}, "--average=1.0: expected at most"),
-        ({"style_scale": 0.0}, "--style_scale=0.0: expected more than 0"),
-        ({"image_size": 0}, "--image_size=0: expected at least 1"),
-        ({"content_weight": -1.0}, "--content_weight=-1.0: expected at least 0"),
-        ({"optimizer": "sgd"}, "--optimizer=sgd: expected one of lbfgs, adam"),
-        ({"content_layers": "relu1_1:x"}, r"--content_layers=relu1_1:x: expected NAME\[:WEIGHT"),
-        ({"style_blend": "1;2"}, r"--style_blend=1;2: expected NUMBER\[,NUMBER"),
+        ({"iterations": 1, "scales": 2}, "`iterations=1`: expected at least 2, one for each"),
+        ({"scales": 0}, "`scales=0`: expected at least 1"),
+        ({"average": 1.0}, "`average=1.0`: expected at most"),
+        ({"style_scale": 0.0}, "`style_scale=0.0`: expected more than 0"),
+        ({"image_size": 0}, "`image_size=0`: expected at least 1"),
+        ({"content_weight": -1.0}, "`content_weight=-1.0`: expected at least 0"),
+        ({"optimizer": "sgd"}, "`optimizer=sgd`: expected one of lbfgs, adam"),
+        ({"content_layers": "relu1_1:x"}, r"`content_layers=relu1_1:x`: expected NAME\[:WEIGHT"),
+        ({"style_blend": "1;2"}, r"`style_blend=1;2`: expected NUMBER\[,NUMBER"),
     ],
     ids=str,
 )
@@ -43,5 +43,5 @@ def test_what_is_out_of_bounds_is_named(values, message):
 
 
 def test_an_unknown_backbone_is_named():
-    with pytest.raises(UserError, match="--backbone=resnet: expected one of vgg16, vgg19"):
+    with pytest.raises(UserError, match="`backbone=resnet`: expected one of vgg16, vgg19"):
         BackboneOptions(backbone="resnet").validate()

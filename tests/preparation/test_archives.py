@@ -85,13 +85,13 @@ def test_an_entry_twice_is_refused(tmp_path, name):
 
 def test_the_number_of_entries_is_bounded(tmp_path):
     file = archive(*((f"set/trainA/{n}.txt", b"") for n in range(99)))
-    with pytest.raises(UserError, match="101 entries, more than --max_files=100"):
+    with pytest.raises(UserError, match="101 entries, more than `max_files=100`"):
         unpack(file, tmp_path, **LIMITS)
 
 
 def test_the_size_is_bounded_by_what_is_said(tmp_path):
     file = archive(("set/trainA/x.png", bytes(10_000)), compression=zipfile.ZIP_DEFLATED)
-    with pytest.raises(UserError, match="GiB unpacked, more than --max_gb="):
+    with pytest.raises(UserError, match="GiB unpacked, more than `max_gb="):
         unpack(file, tmp_path, **LIMITS)
     assert contents(tmp_path) == set()
 

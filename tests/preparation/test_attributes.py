@@ -52,7 +52,7 @@ def test_a_wrong_table_is_refused(folder, tmp_path, text, message):
 
 def test_a_table_goes_with_a_folder_and_only_with_it(folder):
     for arguments in ((str(folder), ""), ("tfds:celeb_a", "table.csv")):
-        with pytest.raises(UserError, match="a folder needs --attributes=FILE.csv"):
+        with pytest.raises(UserError, match="a folder needs `attributes=FILE.csv`"):
             open_collection(*arguments)
 
 

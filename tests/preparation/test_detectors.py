@@ -50,9 +50,9 @@ def test_another_cascade_is_opened_by_its_file(photo):
 def test_what_is_no_cascade_is_refused(photo, tmp_path):
     for text in ("<xml>", "", "<?xml version='1.0'?><opencv_storage></opencv_storage>"):
         (tmp_path / "x.xml").write_text(text)
-        with pytest.raises(UserError, match="x.xml: expected photo, anime, or the XML file"):
+        with pytest.raises(UserError, match="x.xml`: expected photo, anime, or the XML file"):
             open_detector(str(tmp_path / "x.xml"))
-    with pytest.raises(UserError, match="--detector=nowhere: expected photo"):
+    with pytest.raises(UserError, match="`detector=nowhere`: expected photo"):
         open_detector("nowhere")
 
 

@@ -82,11 +82,11 @@ def test_the_classic_data_sets_are_known():
     ("options", "message"),
     [
         ({"name": "horse2zebbra"}, "unknown data set 'horse2zebbra'; known are apple2orange"),
-        ({"archive": "nowhere.zip"}, "--archive=nowhere.zip: there is no such file"),
-        ({"url": "file:///etc/passwd"}, "--url=file:///etc/passwd: expected http"),
+        ({"archive": "nowhere.zip"}, "`archive=nowhere.zip`: there is no such file"),
+        ({"url": "file:///etc/passwd"}, "`url=file:///etc/passwd`: expected http"),
         ({}, "what is to be fetched"),
         ({"archive": "a", "url": "b"}, "give one of the two"),
-        ({"name": "maps", "sha256": "12"}, "--sha256=12: expected .*64 hexadecimal"),
+        ({"name": "maps", "sha256": "12"}, "`sha256=12`: expected .*64 hexadecimal"),
     ],
     ids=str,
 )
@@ -111,7 +111,7 @@ def test_without_network_it_fails_soon(tmp_path):
 
 
 def test_a_download_that_grows_too_large_is_stopped(server, tmp_path):
-    with pytest.raises(UserError, match="gives more than --max_gb=9.9.*e-08"):
+    with pytest.raises(UserError, match="gives more than `max_gb=9.9.*e-08`"):
         get(tmp_path / "out", url=f"{server}/set.zip", max_gb=1e-7)
     assert {path.name for path in tmp_path.iterdir()} == {"served"}
 

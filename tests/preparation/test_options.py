@@ -9,13 +9,13 @@ from cyclegan_tf.preparation.options import SplitOptions, plain
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "--attribute is needed"),
-        ({"attribute": "x", "values": "1"}, "--values=1: expected two different values"),
-        ({"attribute": "x", "values": "1,true"}, "--values=1,true: expected two different"),
-        ({"attribute": "x", "values": "1,0,2"}, "--values=1,0,2: expected two different"),
-        ({"attribute": "x", "where": "Male"}, "--where=Male: expected .*NAME=VALUE"),
-        ({"attribute": "x", "test_fraction": 1.0}, "--test_fraction=1.0: expected at most 0.9"),
-        ({"attribute": "x", "max_pictures": 0}, "--max_pictures=0: expected at least 1"),
+        ({}, "`attribute` is needed"),
+        ({"attribute": "x", "values": "1"}, "`values=1`: expected two different values"),
+        ({"attribute": "x", "values": "1,true"}, "`values=1,true`: expected two different"),
+        ({"attribute": "x", "values": "1,0,2"}, "`values=1,0,2`: expected two different"),
+        ({"attribute": "x", "where": "Male"}, "`where=Male`: expected .*NAME=VALUE"),
+        ({"attribute": "x", "test_fraction": 1.0}, "`test_fraction=1.0`: expected at most 0.9"),
+        ({"attribute": "x", "max_images": 0}, "`max_images=0`: expected at least 1"),
     ],
     ids=str,
 )

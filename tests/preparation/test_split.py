@@ -114,7 +114,7 @@ def test_damaged_pictures_are_named_and_bounded(people, tmp_path):
 
 
 def test_only_the_first_are_taken_if_so_many_are_wanted(people, tmp_path):
-    options = SplitOptions("hair", "blond,red", max_pictures=5, test_fraction=0)
+    options = SplitOptions("hair", "blond,red", max_images=5, test_fraction=0)
     assert split(people, tmp_path / "out", options).counts == {"trainA": 5, "trainB": 5}
     lines = (people / "table.csv").read_text().splitlines()
     first = [line.split(",")[0] for line in lines if ",blond," in line][:5]

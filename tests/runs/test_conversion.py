@@ -18,7 +18,7 @@ from cyclegan_tf.runs.conversion import (
     untrained_networks,
 )
 from cyclegan_tf.runs.experiment import Experiment
-from cyclegan_tf.runs.run import load_generators
+from cyclegan_tf.runs.run import Run
 from cyclegan_tf.runs.workdir import Workdir
 from cyclegan_tf.training.checkpoints import Checkpoints
 
@@ -111,7 +111,7 @@ def test_networks_keep_their_parts(tmp_path: Path, picture_folders: Path) -> Non
     networks = cyclegan()
     from_pytorch(saved(tmp_path / "official", networks), tmp_path / "run")
     images = pictures()
-    _, generators = load_generators(tmp_path / "run")
+    generators = Run.open(tmp_path / "run").generators
     for direction, name in (("a2b", "G_A"), ("b2a", "G_B")):
         ours = generators[direction](images).numpy()
         np.testing.assert_allclose(ours, theirs(networks[name], images), atol=1e-4)
@@ -144,7 +144,8 @@ def test_channels_tell_the_domains_apart(tmp_path: Path) -> None:
 def test_a_pix2pix_is_recognized(tmp_path: Path) -> None:
     networks = pix2pix()
     from_pytorch(saved(tmp_path / "official", networks, epoch="200"), tmp_path / "run")
-    config, generators = load_generators(tmp_path / "run", eval_mode=True)
+    run = Run.open(tmp_path / "run", eval_mode=True)
+    config, generators = run.config, run.generators
     expected = Config.of("pix2pix").replace(
         {
             **{"generator": "unet_32", "filters": 2, "channels_b": 1, "discriminator_layers": 1},
@@ -207,7 +208,7 @@ def test_a_first_training_that_was_killed_starts_again(
     from_pytorch(saved(tmp_path / "official", cyclegan()), tmp_path / "run")
     run = restart(tmp_path / "run", picture_folders, **OTHERS)
     run.workdir.store_config(run.config)  # As far as it came.
-    _, generators = load_generators(tmp_path / "run")
+    generators = Run.open(tmp_path / "run").generators
     assert set(generators) == {"a2b", "b2a"}
     restart(tmp_path / "run", picture_folders, learning_rate=1e-4)
     assert untrained_networks(run.workdir) is not None
@@ -251,7 +252,7 @@ def test_generators_alone_translate_and_cannot_be_trained(
     tmp_path: Path, picture_folders: Path
 ) -> None:
     from_pytorch(saved(tmp_path / "official", generators_only(cyclegan())), tmp_path / "run")
-    _, generators = load_generators(tmp_path / "run")
+    generators = Run.open(tmp_path / "run").generators
     assert set(generators) == {"a2b", "b2a"}
     with pytest.raises(
         UserError, match=r"without discriminator_b, discriminator_a, .*latest_net_D_A\.pth"
@@ -269,7 +270,7 @@ def test_one_generator_has_one_direction(file: str, direction: str, tmp_path: Pa
     network = pt.ResnetGenerator(1, filters=2)
     torch.save(network.state_dict(), tmp_path / file)
     from_pytorch(tmp_path / file, tmp_path / "run")
-    _, generators = load_generators(tmp_path / "run")
+    generators = Run.open(tmp_path / "run").generators
     assert list(generators) == [direction]
     images = pictures()
     ours = generators[direction](images).numpy()
@@ -287,7 +288,7 @@ def test_an_old_checkpoint_is_read(tmp_path: Path) -> None:
             old[f"{norm}.num_batches_tracked"] = torch.tensor(4)
         torch.save(old, path, _use_new_zipfile_serialization=False)
     from_pytorch(source, tmp_path / "run")
-    _, generators = load_generators(tmp_path / "run")
+    generators = Run.open(tmp_path / "run").generators
     kernel = network_state(generators["a2b"])["stem_conv/kernel"].numpy()
     expected = networks["G_A"].state_dict()["model.1.weight"].numpy()
     assert np.array_equal(kernel, expected.transpose(2, 3, 1, 0))
@@ -315,11 +316,11 @@ def test_an_old_checkpoint_is_read(tmp_path: Path) -> None:
                 "G_B": lambda: pt.ResnetGenerator(1, 3, 6, filters=3),
                 "D_B": lambda: pt.PatchDiscriminator(1, 6, filters=2),
             },
-            "do not exist here: --channels_a=6: expected at most 4",
+            "do not exist here: `channels_a=6`: expected at most 4",
         ),
         (
             {n: lambda: pt.PatchDiscriminator(6, filters=1) for n in ("D_A", "D_B")},
-            "do not exist here: --discriminator_layers=6: expected at most 5",
+            "do not exist here: `discriminator_layers=6`: expected at most 5",
         ),
     ],
 )
@@ -373,7 +374,7 @@ def test_averages_are_written_where_a_run_has_them(tmp_path: Path, picture_folde
         torch.load(tmp_path / folder / "latest_net_G_A.pth") for folder in ("start", "official")
     )
     assert all(torch.equal(start[name], official[name]) for name in official)
-    first, last = (load_generators(tmp_path / "run", step=step)[1]["a2b"] for step in (0, 3))
+    first, last = (Run.open(tmp_path / "run", step=step).generators["a2b"] for step in (0, 3))
     assert np.array_equal(last.get_layer("stem_conv").bias, bias)
     assert not np.array_equal(first.get_layer("stem_conv").bias, bias)
 
@@ -381,12 +382,12 @@ def test_averages_are_written_where_a_run_has_them(tmp_path: Path, picture_folde
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"generator": "gated_resnet_1"}, "--generator=gated_resnet_1"),
-        ({"upsampling": "resize"}, "--upsampling=resize"),
-        ({"spectral_norm": True}, "--spectral_norm"),
+        ({"generator": "gated_resnet_1"}, "`generator=gated_resnet_1`"),
+        ({"upsampling": "resize"}, "`upsampling=resize`"),
+        ({"spectral_norm": True}, "`spectral_norm`"),
         (
             {"model": "autoencoder", "generator": "segnet"},
-            "--model=autoencoder and no --generator=segnet",
+            "`model=autoencoder` and no `generator=segnet`",
         ),
     ],
 )

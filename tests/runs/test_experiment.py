@@ -4,18 +4,19 @@ import json
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from running import SMALLEST
 
-from cyclegan_tf.compat import KERAS_3, set_precision
+from cyclegan_tf.compat import KERAS_3
 from cyclegan_tf.config.config import Config
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.models.cyclegan import CycleGAN
 from cyclegan_tf.runs.description import describe, expected_memory
 from cyclegan_tf.runs.experiment import Experiment
-from cyclegan_tf.runs.run import load_generators
+from cyclegan_tf.runs.run import Run
 from cyclegan_tf.training import loop
 
 TINY = {**SMALLEST, "pool_size": 3, "sample_every": 100, "checkpoint_every": 100}
@@ -193,7 +194,7 @@ def test_epochs_end_a_run(picture_folders: Path, tmp_path: Path) -> None:
 def test_grey_to_colour(picture_folders: Path, tmp_path: Path) -> None:
     options = {"channels_a": 1, "lambda_identity": 0.0, "max_steps": 1}
     experiment(picture_folders, tmp_path, **options).train()
-    _, generators = load_generators(tmp_path)
+    generators = Run.open(tmp_path).generators
     assert generators["a2b"](np.zeros((1, 16, 16, 1), np.float32)).shape == (1, 16, 16, 3)
     assert generators["b2a"](np.zeros((1, 16, 16, 3), np.float32)).shape == (1, 16, 16, 1)
 
@@ -230,7 +231,7 @@ def test_what_reports_say_of_a_run_is_written_down(picture_folders: Path, tmp_pa
 
 def test_results_come_from_the_averaged_generators(picture_folders: Path, tmp_path: Path) -> None:
     experiment(picture_folders, tmp_path, max_steps=2, ema=0.5, learning_rate=0.1).train()
-    generator_ab = load_generators(tmp_path)[1]["a2b"]
+    generator_ab = Run.open(tmp_path).generators["a2b"]
     stored = checkpoint(tmp_path)
     name = "/head_conv.Skernel/.ATTRIBUTES/VARIABLE_VALUE"
     kernel = np.asarray(generator_ab.get_layer("head_conv").kernel)
@@ -302,10 +303,8 @@ def test_what_is_no_number_stops_the_run_by_name_and_is_never_saved(
 
 def test_float16_trains_with_loss_scaling(picture_folders: Path, tmp_path: Path) -> None:
     options = {"precision": "mixed_float16", "max_steps": 12, "learning_rate": 2e-3}
-    try:
-        experiment(picture_folders, tmp_path, **options).train()
-    finally:
-        set_precision("float32")
+    experiment(picture_folders, tmp_path, **options).train()
+    assert keras.mixed_precision.global_policy().name == "float32"
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [line["generator_loss"] for line in lines]
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
@@ -318,10 +317,7 @@ def test_arithmetic_for_accelerators_trains_here_too(
 ) -> None:
     if "jit_compile" in option and not KERAS_3:
         pytest.skip("TensorFlow 2.15 compiles the step for a CPU for minutes")
-    try:
-        experiment(picture_folders, tmp_path, **option, max_steps=2).train()
-    finally:
-        set_precision("float32")
+    experiment(picture_folders, tmp_path, **option, max_steps=2).train()
     first, second = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert json.loads(first)["generator_loss"] != json.loads(second)["generator_loss"]
 
@@ -379,4 +375,4 @@ def test_using_what_is_no_run_is_a_clear_error(tmp_path: Path, missing: str) -> 
     if missing == "checkpoint":
         (tmp_path / "config.json").write_text(Config().replace(TINY).to_json())
     with pytest.raises(UserError, match=f"no {missing}"):
-        load_generators(tmp_path)
+        Run.open(tmp_path)

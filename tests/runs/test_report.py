@@ -70,7 +70,7 @@ def test_a_finished_run_is_shown_with_what_is_known_of_it(tmp_path: Path) -> Non
     assert shown["training pictures"] == ("1,234 + 56", "and 7 + 8 for tests")
     assert shown["generator"] == ("resnet_9", "8 filters, 45,678 parameters")
     assert shown["discriminator"] == ("patch", "8 filters, 910 parameters")
-    assert shown["error left, a → b"][0] == "0.125"
+    assert shown["error left, A → B"][0] == "0.125"
     assert "<h1>mine</h1>" in text and "trained on a/b at 256 px" in text
     assert "Not at its end" not in text and "Train it" not in text
     assert text.count("data-step=") == 4

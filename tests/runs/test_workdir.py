@@ -39,7 +39,7 @@ def test_a_read_only_folder_is_told(small_disk: Path) -> None:
     Workdir(small_disk).store_config(Config())
     with (
         read_only(small_disk),
-        pytest.raises(UserError, match="cannot write to --workdir=.*Read-only file system"),
+        pytest.raises(UserError, match="cannot write to `workdir=.*`.*Read-only file system"),
         Workdir(small_disk).locked(),
     ):
         pass
@@ -50,7 +50,7 @@ def test_a_full_disk_is_told(small_disk: Path) -> None:
     Workdir(small_disk).store_config(Config())
     with (
         filled(small_disk),
-        pytest.raises(UserError, match="cannot write to --workdir=.*No space left"),
+        pytest.raises(UserError, match="cannot write to `workdir=.*`.*No space left"),
         Workdir(small_disk).locked(),
     ):
         pass
@@ -60,7 +60,7 @@ def test_only_files_of_the_run_are_told_as_such(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for there in (tmp_path / "run/logs/x", tmp_path / "file/run"):
         run = Workdir(there if "file" in there.parts else tmp_path / "run")
-        with pytest.raises(UserError, match=f"cannot write to --workdir={run.root}: .*'"):
+        with pytest.raises(UserError, match=f"cannot write to `workdir={run.root}`: .*'"):
             with run.locked():
                 there.read_bytes()
     with pytest.raises(FileNotFoundError), Workdir(tmp_path / "run").locked():

@@ -12,10 +12,10 @@ from cyclegan_tf.images.images import write_image
 from cyclegan_tf.models.autoencoders import label_maps, segnet
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.serving.checks import check_neighbours, check_operations, check_weights
-from cyclegan_tf.serving.model_card import Origin
+from cyclegan_tf.serving.model_card import Provenance
 from cyclegan_tf.serving.saved_model import export
 
-ORIGIN = Origin({"data": "horses and zebras"}, (16, 20), "direction  MAE\na2b  1.25")
+ORIGIN = Provenance({"data": "horses and zebras"}, (16, 20), "direction  MAE\na2b  1.25")
 
 
 def test_a_version_holds_all_that_was_promised(exported_model):
@@ -120,7 +120,7 @@ def test_numbers_start_at_one(small_generators, tmp_path, flag):
 
 
 def test_pictures_as_trained_on_have_to_be_allowed(small_generators, tmp_path):
-    with pytest.raises(UserError, match="--max_pixels=319: expected those trained on, 20x16"):
+    with pytest.raises(UserError, match="`max_pixels=319`: expected those trained on, 20x16"):
         export(small_generators, tmp_path / "m", ORIGIN, max_pixels=319)
 
 

@@ -11,7 +11,7 @@ from cyclegan_tf.models.autoencoders import label_maps, segnet
 from cyclegan_tf.models.generators import generator
 from cyclegan_tf.serving.checks import ask
 from cyclegan_tf.serving.decoding import Status
-from cyclegan_tf.serving.signatures import Translator
+from cyclegan_tf.serving.signatures import Signatures
 from cyclegan_tf.translation.network import translator
 
 SIZES = [(16, 20), (5, 3), (9, 30), (33, 18)]
@@ -24,7 +24,7 @@ def noise(height, width, channels=3):
 
 @pytest.fixture(scope="module")
 def signatures(small_generators):
-    return Translator(small_generators["a2b"], max_pixels=1000)
+    return Signatures(small_generators["a2b"], max_pixels=1000)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_floats_of_any_size(signatures, translate, size):
 def test_a_single_pixel_is_a_picture_too():
     # Within the network it is a single place, where instance norm has nothing but rounding.
     network = generator("gated_resnet_1", filters=4, init_gain=0.5, norm="none")
-    signatures, translate = Translator(network, max_pixels=1000), translator(network)
+    signatures, translate = Signatures(network, max_pixels=1000), translator(network)
     pictures = [noise(16, 20), noise(1, 1), noise(5, 3)]
     answers = ask(signatures.encoded, [png(picture) for picture in pictures])
     for picture, (data, status) in zip(pictures, answers, strict=True):
@@ -71,7 +71,7 @@ def test_a_single_pixel_is_a_picture_too():
 def test_domains_of_any_number_of_channels(before, after):
     network = generator("resnet_1", in_channels=before, out_channels=after, filters=2)
     picture = noise(12, 10, before)
-    ((data, status),) = ask(Translator(network, 1000).encoded, [png(picture)])
+    ((data, status),) = ask(Signatures(network, 1000).encoded, [png(picture)])
     assert status == Status.GOOD
     found = read_image(data, after).astype(int)
     assert np.abs(found - translator(network)(picture)).max() <= 1
@@ -80,7 +80,7 @@ def test_domains_of_any_number_of_channels(before, after):
 def test_label_maps_come_as_class_numbers():
     network = label_maps(segnet(out_channels=5, filters=2, labels=True))
     picture = noise(16, 16)
-    signatures = Translator(network, 1000)
+    signatures = Signatures(network, 1000)
     ((data, _),) = ask(signatures.encoded, [png(picture)])
     expected = translator(network)(picture)
     assert set(np.unique(expected)) <= set(range(5))

@@ -20,7 +20,7 @@ def test_logical_cpus_stand_in_for_gpus() -> None:
 
 
 def test_a_batch_that_cannot_be_divided_is_refused_with_both_numbers() -> None:
-    with pytest.raises(UserError, match=r"--batch_size=3 .* --replicas=2"):
+    with pytest.raises(UserError, match=r"`batch_size=3` .* `replicas=2`"):
         make_strategy(2, batch_size=3)
 
 
@@ -56,10 +56,10 @@ def test_of_several_workers_each_takes_one_gpu_if_not_told_otherwise(
     with caplog.at_level("INFO"):
         make_strategy(replicas, 12, Workers(("a:1", "b:2"), 1))
     assert asked == [taken]
-    assert ("taking 1 of 3 GPUs; --replicas" in caplog.text) == (replicas is None)
+    assert ("taking 1 of 3 GPUs; `replicas`" in caplog.text) == (replicas is None)
 
 
 def test_more_replicas_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
-    with pytest.raises(UserError, match=r"--replicas=2: this machine has 1 GPU"):
+    with pytest.raises(UserError, match=r"`replicas=2`: this machine has 1 GPU"):
         make_strategy(2, batch_size=2)

@@ -113,7 +113,7 @@ def test_a_device_without_enough_memory_is_an_error_that_says_what_to_do() -> No
         message = "OOM when allocating tensor with shape[16,256,256,64]\n\t[[{{node x}}]]"
         raise tf.errors.ResourceExhaustedError(None, None, message)
 
-    with pytest.raises(UserError, match="--batch_size") as caught:
+    with pytest.raises(UserError, match="smaller `batch_size`") as caught:
         run(too_large, start=3)
     assert "after step 3" in str(caught.value)
     assert "shape[16,256,256,64]" in str(caught.value) and "\n" not in str(caught.value)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf import compat
+from cyclegan_tf.models.adam import adam
 from cyclegan_tf.training.schedules import CosineDecay, LinearDecay, StepDecay, learning_rate
 
 
@@ -72,7 +72,7 @@ def test_a_cosine_is_half_a_wave_over_the_whole_run():
 
 
 def test_an_optimizer_follows_the_schedule():
-    optimizer = compat.adam(LinearDecay(1.0, steps_per_epoch=1, epochs=1, decay_epochs=1))
+    optimizer = adam(LinearDecay(1.0, steps_per_epoch=1, epochs=1, decay_epochs=1))
     layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
     layer.build((None, 1))
     optimizer.build(layer.trainable_variables)

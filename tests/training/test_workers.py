@@ -140,7 +140,7 @@ def test_a_port_that_is_taken_is_named() -> None:
 
 
 def test_the_batch_is_divided_among_all_workers() -> None:
-    with pytest.raises(UserError, match=r"--batch_size=3 .* among 2 workers of --replicas=1"):
+    with pytest.raises(UserError, match=r"`batch_size=3` .* among 2 workers of `replicas=1`"):
         make_strategy(None, 3, TWO)
     with pytest.raises(UserError, match="a worker without GPUs has one"):
         make_strategy(2, 4, TWO)

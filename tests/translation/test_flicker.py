@@ -86,5 +86,5 @@ def test_a_slow_change_of_light_is_followed():
 
 
 def test_channels_that_differ_are_refused():
-    with pytest.raises(UserError, match="--smoothing.*3 to 1"):
+    with pytest.raises(UserError, match="`smoothing`.*3 to 1"):
         smoother(0.5)(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 1), np.uint8))

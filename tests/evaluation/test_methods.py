@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cyclegan_tf.evaluation.comparison import Costs, Yardstick, compare
+from cyclegan_tf.evaluation.methods import Costs, Yardstick, compare
 from cyclegan_tf.neural_style.features import Backbone
 from cyclegan_tf.neural_style.weights import random_weights
 

@@ -7,7 +7,7 @@ much it looks like the other domain.
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from cyclegan_tf.evaluation.kid import kernel_distance
 from cyclegan_tf.evaluation.truth import Figures, truth_figures
-from cyclegan_tf.images.images import to_float
+from cyclegan_tf.images.images import ImageFunction, to_float
 from cyclegan_tf.neural_style.features import Backbone
 from cyclegan_tf.neural_style.losses import gram_matrix
 from cyclegan_tf.neural_style.objective import to_pixels
@@ -24,8 +24,6 @@ from cyclegan_tf.progress import progress_bar
 INPUT, TRUTH = "input", "truth"
 # Its mean over positions stands for a picture where sets of pictures are compared.
 KID_LAYER = "relu5_1"
-
-Method = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Comparison:
 
 def compare(
     inputs: Sequence[np.ndarray],
-    methods: Mapping[str, Method],
+    methods: Mapping[str, ImageFunction],
     targets: Iterable[np.ndarray],
     backbone: Backbone,
     content_layers: Sequence[str],

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from cyclegan_tf.config.config import Config
-from cyclegan_tf.runs.description import origin
+from cyclegan_tf.runs.exporting import provenance
+from cyclegan_tf.runs.run import Origin, Run
+from cyclegan_tf.runs.workdir import Workdir
+
+
+def opened(workdir: Path, step: int | None = None, config: Config | None = None) -> Run:
+    return Run(config or Config(), step or 9, {}, Origin(Workdir(workdir), step))
 
 
 @pytest.mark.parametrize("content", [None, b"", b'{"a2b": {', b"[1]", b"\xff"])
@@ -15,7 +21,7 @@ def test_figures_that_are_missing_or_damaged_are_left_out(
 ) -> None:
     if content is not None:
         (tmp_path / "evaluation.json").write_bytes(content)
-    assert origin(Config(), tmp_path).evaluation == ""
+    assert provenance(opened(tmp_path)).evaluation == ""
 
 
 def test_figures_are_of_the_step_that_was_chosen(tmp_path: Path) -> None:
@@ -23,7 +29,7 @@ def test_figures_are_of_the_step_that_was_chosen(tmp_path: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         figures = {"pictures": 3, "translation": {"changed_mae": error}}
         (folder / "evaluation.json").write_text(json.dumps({"a2b": figures}))
-    newest, chosen, unknown = (origin(Config(), tmp_path, step) for step in (None, 7, 8))
+    newest, chosen, unknown = (provenance(opened(tmp_path, step)) for step in (None, 7, 8))
     assert "11" in newest.evaluation and "22" in chosen.evaluation
     assert unknown.evaluation == ""
     assert "step" not in newest.facts["training"]
@@ -32,4 +38,4 @@ def test_figures_are_of_the_step_that_was_chosen(tmp_path: Path) -> None:
 
 def test_folders_are_told_by_name_alone(tmp_path: Path) -> None:
     config = Config().replace({"data_a": str(tmp_path / "faces"), "data_b": "/somewhere/else"})
-    assert origin(config, tmp_path).facts["data"] == "faces and else"
+    assert provenance(opened(tmp_path, config=config)).facts["data"] == "faces and else"
