@@ -1,4 +1,4 @@
-"""Translates a picture, a clip or a folder of them with a trained run.
+"""Translate images and clips with a trained run.
 
     python -m cyclegan_tf.translate --workdir=runs/quickstart --direction=a2b \\
         --input=photos --output=translated
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status: 0, or 1 if a file could not be translated.
     """
-    line = cli.CommandLine("Translates a picture, a clip or a folder of them with a trained run.")
+    line = cli.CommandLine(__doc__)
     line.add_run()
     line.add("direction", str, "a2b", "From which domain to which.", choices=("a2b", "b2a"))
     line.add("input", str, "", "A picture, an animated GIF, a video, or a folder of them.")
