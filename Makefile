@@ -13,10 +13,10 @@ COLAB_PACKAGES := tensorflow==2.20.0 keras==3.13.2
 NOTEBOOKS ?= $(patsubst notebooks/%.ipynb,%,$(wildcard notebooks/*.ipynb))
 
 .PHONY: quickstart test test-serving test-faults test-notebooks render-notebooks address lint \
-	addons-test colab-test docs clean
+	addons-test colab-test docs dist clean
 
 quickstart: .venv/demo
-	.venv/bin/python -m cyclegan_tf.train --flagfile=configs/quickstart.flags --workdir=$(WORKDIR)
+	.venv/bin/cyclegan-tf quickstart --workdir=$(WORKDIR)
 
 test: .venv/dev
 	.venv/bin/python -m pytest -n 2
@@ -66,6 +66,20 @@ docs: .venv/docs
 	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
 
+# Builds the sdist and, from it, the wheel. The wheel then trains in a fresh environment and an empty
+# folder, both outside the clone.
+dist: .venv/release
+	rm -rf dist
+	.venv/bin/python -m build --outdir=dist
+	.venv/bin/python -m twine check --strict dist/*
+	set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; mkdir "$$place/empty"; \
+		$(PYTHON) -m venv "$$place/venv"; \
+		"$$place"/venv/bin/$(PIP) --upgrade pip; \
+		"$$place"/venv/bin/$(PIP) "$$(ls $(CURDIR)/dist/*.whl)[demo-data]"; \
+		cd "$$place/empty"; \
+		"$$place/venv/bin/cyclegan-tf" quickstart --max_steps=50; \
+		test -s runs/quickstart/report.html
+
 # Exchanges runs between the two stacks, so it needs both. Of the commands, those are tested whose
 # results depend on the stack.
 addons-test: .venv/dev
@@ -90,7 +104,7 @@ else
 endif
 
 clean:
-	rm -rf .venv .venv-addons .venv-colab build *.egg-info
+	rm -rf .venv .venv-addons .venv-colab build dist *.egg-info
 
 # An environment is made once, and brought up to date when setup.py changes. The pip that comes
 # with Python 3.10 takes longer than ten minutes to find versions that fit; a newer one seconds.
@@ -108,6 +122,10 @@ clean:
 
 .venv/docs: .venv/dev
 	.venv/bin/$(PIP) -e '.[docs]'
+	touch $@
+
+.venv/release: .venv/dev
+	.venv/bin/$(PIP) -e '.[release]'
 	touch $@
 
 .venv-addons/dev: setup.py

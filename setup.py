@@ -20,8 +20,11 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.10,<3.14",
-    packages=find_packages(include=["cyclegan_tf", "cyclegan_tf.*"]),
-    package_data={"cyclegan_tf.evaluation": ["templates/*"]},
+    # The flag files of configs/ are installed inside the package, as presets.
+    packages=[*find_packages(include=["cyclegan_tf", "cyclegan_tf.*"]), "cyclegan_tf.presets"],
+    package_dir={"cyclegan_tf.presets": "configs"},
+    package_data={"cyclegan_tf.evaluation": ["templates/*"], "cyclegan_tf.presets": ["*.flags"]},
+    entry_points={"console_scripts": ["cyclegan-tf = cyclegan_tf.__main__:run"]},
     install_requires=[
         f"tensorflow{TENSORFLOW}",
         "tensorboard>=2.15,<2.22",
@@ -60,6 +63,7 @@ setup(
         "torch": ["torch>=2.10,<3"],
         # Sphinx 8.1 is the last for Python 3.10.
         "docs": ["sphinx>=8.1,<10", "myst-parser>=4,<6", "furo>=2025.7,<2027"],
+        "release": ["build>=1.2,<2", "twine>=6.1,<8"],
         "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
         "notebooks": [
             "papermill>=2.6,<3",

@@ -2,10 +2,12 @@
 
 import dataclasses
 import functools
+import inspect
 import logging
 import os
 import re
 import sys
+import textwrap
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from absl import flags
 
+from cyclegan_tf.config import flag_files
 from cyclegan_tf.config.config import Config, options
 from cyclegan_tf.config.option import Options, check_bounds
 from cyclegan_tf.config.run_options import EVAL_MODE
@@ -52,15 +55,17 @@ class CommandLine:
     """The flags of one command, by titled groups.
 
     Args:
-        summary: What the command does, for `--help`.
+        text: Says what the command does and shows examples, as `read_examples` expects. Usually
+            the docstring of the command.
 
     Attributes:
-        summary: The same.
+        summary: What the command does.
+        examples: Command lines, or an empty text.
         groups: What was defined, by title.
     """
 
-    def __init__(self, summary: str) -> None:
-        self.summary = summary
+    def __init__(self, text: str | None) -> None:
+        self.summary, self.examples = read_examples(text)
         self.groups: dict[str, list[Flag]] = {}
         self._values = flags.FlagValues()
         self._former: dict[str, str] = {}
@@ -110,6 +115,23 @@ class CommandLine:
         if eval_mode:
             self.add("eval_mode", bool, None, EVAL_MODE)
 
+    def add_preset(self, style: bool = False) -> None:
+        """Define the flag that reads a preset. Other flags override it, wherever they stand.
+
+        Args:
+            style: Whether to offer the presets of `stylize`, instead of those of `train`.
+        """
+        names = [n for n in flag_files.presets() if n.startswith("neural_style") == style]
+        help_text = f"Flags to start from, which other flags override: {', '.join(names)}."
+        self.add("preset", str, "", help_text)
+
+    def add_training(self) -> None:
+        """Define the flags of `train`."""
+        self.add("workdir", str, "", "Folder of the run. Training resumes if it holds one.")
+        self.add("dry_run", bool, False, "Print what would be done, and stop.")
+        self.add_preset()
+        self.add_config()
+
     def add_config(self) -> None:
         """Defines a flag for every option of the configuration."""
         config = Config()
@@ -140,23 +162,25 @@ class CommandLine:
         return dataclasses.replace(defaults, **{name: self[name] for name in names}).validate()
 
     def parse(self, arguments: Sequence[str], first: str = "") -> None:
-        """Reads the arguments, flag files included.
+        """Reads the arguments, flag files and a preset included.
 
         Args:
             arguments: The program's name, then the flags.
             first: Name of the flag that one argument without dashes stands for, if one may.
 
         Raises:
-            UserError: If an argument is unknown, has the wrong type or lies outside its bounds.
+            UserError: If an argument is unknown, has the wrong type or lies outside its bounds, or
+                if a flag file cannot be read.
             SystemExit: After printing the help, if that was asked for.
         """
         if {"--help", "-help", "--helpfull", "-h"}.intersection(arguments[1:]):
             print(self.help())
             raise SystemExit(0)
-        try:
-            rest = self._parse(arguments)
-        except OSError as error:
-            raise UserError(f"cannot read the flag file {error.filename}") from None
+        expanded = flag_files.expand(arguments[1:])
+        rest = self._parse(["", *expanded])
+        if "preset" in self._values and self["preset"]:
+            # Later flags win, so the preset's come first.
+            rest = self._parse(["", *flag_files.read_preset(self["preset"]), *expanded])
         if first and len(rest) == 2 and not self._values[first].present:
             self._parse(["", f"--{first}={rest.pop()}"])
         if len(rest) > 1:
@@ -209,15 +233,44 @@ class CommandLine:
         return base.replace(given) if base else Config.of(**given)
 
     def help(self) -> str:
-        """Returns the flags with their meaning and default, by groups."""
-        lines = [self.summary, "", "--flagfile=FILE reads flags from a file, one a line."]
+        """Returns examples, then the flags with their meaning and default, by groups."""
+        examples = ["Examples:", textwrap.indent(self.examples, "  "), ""] if self.examples else []
+        about = f"{self.summary}\n\n--flagfile=FILE reads flags from a file, one a line."
+        lines = [*examples, *map(_wrapped, about.split("\n"))]
         for title, group in self.groups.items():
             lines += ["", f"{title}:"]
             for name in (flag.name for flag in group):
                 flag = self._values[name]
                 default = "" if flag.default in (None, "") else f" (default: {flag.default})"
-                lines.append(f"  --{name}: {flag.help}{default}")
+                lines.append(_wrapped(f"  --{name}: {flag.help}{default}", hanging=" " * 6))
         return "\n".join(lines)
+
+
+def read_examples(text: str | None) -> tuple[str, str]:
+    """Divide the docstring of a command.
+
+    Args:
+        text: Paragraphs. The examples are the last ones and begin with `python -m cyclegan_tf` or
+            `cyclegan-tf`.
+
+    Returns:
+        The summary, one line a paragraph, and the examples.
+    """
+    summary: list[str] = []
+    examples: list[str] = []
+    for paragraph in inspect.cleandoc(text or "").split("\n\n"):
+        if examples or paragraph.lstrip().startswith(("python -m cyclegan_tf", "cyclegan-tf")):
+            examples.append(paragraph)
+        else:
+            summary.append(" ".join(paragraph.split()))
+    return "\n\n".join(summary), textwrap.dedent("\n\n".join(examples))
+
+
+def _wrapped(line: str, hanging: str = "") -> str:
+    """Break a line of help at 100 columns."""
+    return textwrap.fill(
+        line, 100, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _plain(option: dataclasses.Field[Any]) -> type:

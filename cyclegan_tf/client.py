@@ -1,4 +1,4 @@
-"""Has pictures translated by a server that serves an exported model.
+"""Translate images on a server that serves an exported model.
 
     python -m cyclegan_tf.client --server=127.0.0.1:8501 --model=blond2ginger \\
         --input=photos --output=translated
@@ -16,7 +16,7 @@ from cyclegan_tf.errors import UserError
 @cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status, 0, or 1 if a file could not be translated."""
-    line = cli.CommandLine("Has pictures translated by a server that serves an exported model.")
+    line = cli.CommandLine(__doc__)
     line.add("server", str, "", "HOST:PORT; TF Serving has 8501 for REST and 8500 for gRPC.")
     line.add("protocol", str, "rest", "How it is asked.", choices=("rest", "grpc"))
     line.add("model", str, "", "The model's name: that of the folder it was exported to.")

@@ -1,6 +1,9 @@
-"""Shows what a trained run does beside neural style, which needs no training.
+"""Compare a trained run with neural style, which needs no training.
 
-python -m cyclegan_tf.compare --workdir=runs/quickstart
+Neural style is given one image of the other domain, then the whole domain. Writes images, metrics
+and costs as a page, a sheet and JSON.
+
+    python -m cyclegan_tf.compare --workdir=runs/quickstart
 """
 
 from collections.abc import Sequence
@@ -16,10 +19,7 @@ def main(arguments: Sequence[str]) -> int:
 
     Returns 0, or 130 after Ctrl-C, when the pictures compared so far are written.
     """
-    line = cli.CommandLine(
-        "Compares a trained run with neural style, given one picture of the other domain and the "
-        "whole domain: pictures, figures and costs, as a page, a sheet and JSON."
-    )
+    line = cli.CommandLine(__doc__)
     line.add_run()
     line.add(
         "output",

@@ -1,7 +1,9 @@
-"""Converts a run from or to the checkpoints of the authors' PyTorch code.
+"""Convert a run from or to checkpoints of the official PyTorch code.
 
-python -m cyclegan_tf.convert --from_pytorch=checkpoints/horse2zebra --workdir=runs/horse2zebra
-python -m cyclegan_tf.convert --workdir=runs/horse2zebra --to_pytorch=checkpoints/horse2zebra
+Reads and writes checkpoints of CycleGAN and pix2pix. Needs the extra `torch`.
+
+    python -m cyclegan_tf.convert --from_pytorch=checkpoints/horse2zebra --workdir=runs/horse2zebra
+    python -m cyclegan_tf.convert --workdir=runs/horse2zebra --to_pytorch=checkpoints/horse2zebra
 """
 
 from collections.abc import Sequence
@@ -15,10 +17,7 @@ from cyclegan_tf.runs.workdir import Workdir
 @cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status, 0."""
-    line = cli.CommandLine(
-        "Makes a run of checkpoints that the authors' PyTorch code for CycleGAN and pix2pix wrote, "
-        "or writes a run's networks as such checkpoints. Needs the extra `torch`."
-    )
+    line = cli.CommandLine(__doc__)
     line.add_run()
     line.add(
         "from_pytorch",

@@ -1,4 +1,4 @@
-"""Serves a page on which a trained run can be tried.
+"""Serve a page on which to try a trained run.
 
 python -m cyclegan_tf.demo --workdir=runs/quickstart
 """
@@ -17,7 +17,7 @@ STYLE = StyleOptions(iterations=60)
 @cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status, 0, after Ctrl-C."""
-    line = cli.CommandLine("Serves a page on which a trained run can be tried.")
+    line = cli.CommandLine(__doc__)
     line.add_run()
     line.add("host", str, "127.0.0.1", "Address to listen on; others reach 0.0.0.0.")
     line.add("port", int, None, "Port (default: the first free one from 7860 on).")

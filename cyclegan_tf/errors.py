@@ -1,6 +1,8 @@
 """The exception for errors the user can fix."""
 
+import difflib
 import re
+from collections.abc import Iterable
 
 
 class UserError(ValueError):
@@ -19,3 +21,18 @@ def reason(error: Exception) -> str:
     """Returns an error's first line, without where in a graph TensorFlow met it."""
     text = re.sub(r"{{.*?}} | \[Op:\w+\]", "", str(error)).strip()
     return (text or repr(error)).splitlines()[0]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return how an error about an unknown name ends.
+
+    Args:
+        name: The unknown name.
+        known: All names that exist.
+
+    Returns:
+        A question for the nearest name, or a list of all names if none is near.
+    """
+    names = list(known)
+    nearest = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {nearest[0]}?" if nearest else f"; choose one of: {', '.join(names)}"

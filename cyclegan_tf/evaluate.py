@@ -1,6 +1,9 @@
-"""Measures a trained run on its test split.
+"""Evaluate a trained run on its test split.
 
-python -m cyclegan_tf.evaluate --workdir=runs/quickstart
+Measures the cycle error. If test images come in aligned pairs, also measures the error against the
+target, beside the error of the unchanged input.
+
+    python -m cyclegan_tf.evaluate --workdir=runs/quickstart
 """
 
 from collections.abc import Sequence
@@ -11,10 +14,7 @@ from cyclegan_tf import cli
 @cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status, 0."""
-    line = cli.CommandLine(
-        "Measures a trained run on its test split: the cycle's error, and where test pairs are "
-        "aligned, the errors against the truth beside those of leaving the input as it is."
-    )
+    line = cli.CommandLine(__doc__)
     line.add_run(eval_mode=True)
     line.add("data", str, "", "Other data to test on, as for training.")
     line.parse(arguments)

@@ -1,6 +1,9 @@
-"""Exports a trained run as a model that TF Serving serves.
+"""Export a trained run as a model for TF Serving.
 
-python -m cyclegan_tf.export --workdir=runs/quickstart --output=served/blond2ginger
+Each export is a new version, which is verified against the run before it is published.
+docs/serving.md explains how to serve it.
+
+    python -m cyclegan_tf.export --workdir=runs/quickstart --output=served/blond2ginger
 """
 
 from collections.abc import Sequence
@@ -11,10 +14,7 @@ from cyclegan_tf import cli
 @cli.command
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status, 0."""
-    line = cli.CommandLine(
-        "Exports a trained run as a new version of a model for TF Serving, after comparing it with "
-        "the run; docs/serving.md says how it is served."
-    )
+    line = cli.CommandLine(__doc__)
     line.add_run(eval_mode=True)
     line.add("output", str, "", "The model's folder; its name is the model's name in the server.")
     line.add("version", int, None, "Number of the version; by default the next one.")

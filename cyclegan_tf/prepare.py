@@ -1,4 +1,4 @@
-"""Makes data sets, and looks into them before training does.
+"""Check and make data sets.
 
 python -m cyclegan_tf.prepare check photos
 python -m cyclegan_tf.prepare split tfds:celeb_a --attribute=Blond_Hair --output=hair
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cyclegan_tf import cli
-from cyclegan_tf.errors import UserError
+from cyclegan_tf.errors import UserError, suggestion
 from cyclegan_tf.preparation.options import FaceOptions, FetchOptions, PackOptions, SplitOptions
 
 
@@ -28,19 +28,27 @@ def main(arguments: Sequence[str]) -> int:
     """
     name = arguments[1] if len(arguments) > 1 else ""
     if name in ("--help", "-h"):
-        print("\n".join([(__doc__ or "").strip(), "", *map("{} --help".format, COMMANDS)]))
+        print(cli.CommandLine(__doc__).help(), "", "Subcommands:", sep="\n")
+        for command, function in COMMANDS.items():
+            summary = (function.__doc__ or "").partition("\n")[0]
+            print(f"  {command:5}  {summary}")
         return 0
+    if not name:
+        raise UserError(f"missing subcommand; choose one of: {', '.join(COMMANDS)}")
     if name not in COMMANDS:
-        raise UserError(f"what is to be done? received {name!r}, expected {', '.join(COMMANDS)}")
+        raise UserError(f"unknown subcommand {name}{suggestion(name, COMMANDS)}")
     return COMMANDS[name](arguments[1:])
 
 
 def check(arguments: Sequence[str]) -> int:
-    """Looks into a data set; returns 1 if training on it would go wrong."""
-    line = cli.CommandLine(
-        "check DIR: what the domains of a data set hold. Exits with 1 if training would go wrong: "
-        "a domain empty, a quarter of it unreadable, or test pictures among those for training."
-    )
+    """Check what the domains of a data set hold.
+
+    Exits with 1 if training would fail or mislead: a domain is empty, a quarter of it is
+    unreadable, or test images are among the training images.
+
+        python -m cyclegan_tf.prepare check photos
+    """
+    line = cli.CommandLine(COMMANDS["check"].__doc__)
     line.add("data", str, "", "A folder with trainA, trainB, ...; or one domain's pictures.")
     line.add("other", str, "", "The other domain's folder, if the first is one of pictures.")
     line.add("crop_size", int, 256, "Size of the crops that networks will see, in pixels.")
@@ -62,10 +70,11 @@ def check(arguments: Sequence[str]) -> int:
 
 
 def split(arguments: Sequence[str]) -> int:
-    """Divides a collection by an attribute."""
-    line = cli.CommandLine(
-        "split DIR: two domains, each for training and test, out of pictures with attributes."
-    )
+    """Divide a collection of images by an attribute into two domains, for training and test.
+
+    python -m cyclegan_tf.prepare split tfds:celeb_a --attribute=Blond_Hair --output=hair
+    """
+    line = cli.CommandLine(COMMANDS["split"].__doc__)
     line.add("data", str, "", "A folder of pictures, or tfds:NAME.")
     line.add("attributes", str, "", "CSV file: paths in the folder, then attributes, with a head.")
     line.add("output", str, "", "A new folder for trainA, trainB, testA and testB.")
@@ -89,8 +98,11 @@ def split(arguments: Sequence[str]) -> int:
 
 
 def faces(arguments: Sequence[str]) -> int:
-    """Crops faces; returns 1 if a picture could not be read."""
-    line = cli.CommandLine("faces DIR: square crops of the faces in pictures.")
+    """Crop the faces in images to squares; exits with 1 if an image could not be read.
+
+    python -m cyclegan_tf.prepare faces illustrations --detector=anime --output=anime_faces
+    """
+    line = cli.CommandLine(COMMANDS["faces"].__doc__)
     line.add("data", str, "", "A folder of pictures.")
     line.add("output", str, "", "Folder for the crops; goes on with one that was stopped.")
     line.add_options(FaceOptions(), "Face options")
@@ -115,12 +127,14 @@ def faces(arguments: Sequence[str]) -> int:
 
 
 def fetch(arguments: Sequence[str]) -> int:
-    """Unpacks a classic data set."""
-    line = cli.CommandLine(
-        "fetch NAME: a classic data set (apple2orange, cezanne2photo, cityscapes, facades, "
-        "horse2zebra, iphone2dslr_flower, maps, monet2photo, summer2winter_yosemite, "
-        "ukiyoe2photo, vangogh2photo), or any zip file with trainA and trainB."
-    )
+    """Download and unpack a classic data set, or any zip file with trainA and trainB.
+
+    The names are apple2orange, cezanne2photo, cityscapes, facades, horse2zebra, iphone2dslr_flower,
+    maps, monet2photo, summer2winter_yosemite, ukiyoe2photo and vangogh2photo.
+
+        python -m cyclegan_tf.prepare fetch horse2zebra --output=horse2zebra
+    """
+    line = cli.CommandLine(COMMANDS["fetch"].__doc__)
     line.add("output", str, "", "A new folder.")
     line.add_options(FetchOptions(), "Fetch options")
     line.parse(arguments, "name")
@@ -135,10 +149,11 @@ def fetch(arguments: Sequence[str]) -> int:
 
 
 def pack(arguments: Sequence[str]) -> int:
-    """Packs a data set."""
-    line = cli.CommandLine(
-        "pack DIR: the files of a data set, as they are, in a few large ones that --data reads."
-    )
+    """Pack the files of a data set, unchanged, into a few large files that --data reads.
+
+    python -m cyclegan_tf.prepare pack photos --output=photos_packed
+    """
+    line = cli.CommandLine(COMMANDS["pack"].__doc__)
     line.add("data", str, "", "A folder with trainA, trainB, ...; or with train, of pairs A|B.")
     line.add("output", str, "", "A new folder.")
     line.add_options(PackOptions(), "Pack options")

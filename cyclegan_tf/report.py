@@ -1,6 +1,8 @@
-"""Turns a run into one page that shows it: pictures, figures, curves and options.
+"""Summarize a run on one page: images, metrics, curves and options.
 
-python -m cyclegan_tf.report --workdir=runs/quickstart
+The run may be unfinished. The page needs no other file and no network.
+
+    python -m cyclegan_tf.report --workdir=runs/quickstart
 """
 
 from collections.abc import Sequence
@@ -14,10 +16,7 @@ def main(arguments: Sequence[str]) -> int:
 
     It reads files only, and does without TensorFlow.
     """
-    line = cli.CommandLine(
-        "Turns a run, finished or not, into one page that needs nothing else: what was trained, "
-        "how it went, what it does to test pictures, and what to do next."
-    )
+    line = cli.CommandLine(__doc__)
     line.add("workdir", str, "", "Folder of the run.")
     line.add("output", str, "", "The page's file (default: WORKDIR/report.html).")
     line.parse(arguments)

@@ -1,7 +1,9 @@
-"""Paints a picture in the style of others, or a texture, by Gram matrices: no training needed.
+"""Paint an image in the style of others by Gram matrices, without training.
 
-python -m cyclegan_tf.stylize --content=photo.jpg --style=painting.jpg --output=painted.png
-python -m cyclegan_tf.stylize --texture --style=painting.jpg --output=texture.png
+With --texture, paints a texture from the style alone.
+
+    python -m cyclegan_tf.stylize --content=photo.jpg --style=painting.jpg --output=painted.png
+    python -m cyclegan_tf.stylize --texture --style=painting.jpg --output=texture.png
 """
 
 from collections.abc import Sequence
@@ -19,13 +21,14 @@ def main(arguments: Sequence[str]) -> int:
 
     Returns 0, or 130 after Ctrl-C, when what is painted so far has been written.
     """
-    line = cli.CommandLine("Paints a picture in the style of others, or a texture like them.")
+    line = cli.CommandLine(__doc__)
     line.add("content", str, "", "The picture to paint.")
     line.add("style", str, "", "Pictures whose style is taken: FILE[,FILE...].")
     line.add("texture", bool, False, "Paint a texture from the style alone.")
     line.add("output", str, "", "Where the picture is written.")
     line.add("init", str, "noise", "Start: noise, content, or a picture's file.")
     line.add("save_every", int, 0, "Iterations between pictures on the way; 0: none.")
+    line.add_preset(style=True)
     line.add_options(StyleOptions(), "Style options")
     line.add_options(BackboneOptions(), "Backbone options")
     line.parse(arguments)

@@ -1,6 +1,7 @@
-"""Trains a CycleGAN on two unpaired domains, or continues a run.
+"""Train a model on two image domains, or resume a run.
 
-python -m cyclegan_tf.train --flagfile=configs/quickstart.flags --workdir=runs/quickstart
+python -m cyclegan_tf.train --data=photos --workdir=runs/mine
+python -m cyclegan_tf.train --preset=horse2zebra --workdir=runs/horse2zebra
 """
 
 import sys
@@ -30,10 +31,8 @@ def main(arguments: Sequence[str]) -> int:
         KeyboardInterrupt: At a SIGINT outside of the steps, or a second one; the status is 130.
             SIGTERM ends the process there, and SIGALRM does if workers cannot come together.
     """
-    line = cli.CommandLine("Trains a CycleGAN on two unpaired domains, or continues a run.")
-    line.add("workdir", str, "", "Folder of the run; one that holds a run is continued.")
-    line.add("dry_run", bool, False, "Print what would be done, and stop.")
-    line.add_config()
+    line = cli.CommandLine(__doc__)
+    line.add_training()
     line.parse(arguments)
 
     workdir = Workdir(Path(line.required("workdir")))

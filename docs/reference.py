@@ -17,14 +17,18 @@ from typing import Any, NoReturn
 from unittest import mock
 
 import cyclegan_tf
+from cyclegan_tf.__main__ import commands
 from cyclegan_tf.cli import CommandLine, Flag, import_tensorflow
 
 PACKAGE = cyclegan_tf.__name__
 COMMANDS = """# Commands
 
-Each is run as `python -m cyclegan_tf.COMMAND`. Flags are given as `--flag=value`, a switch as
-`--flag` or `--noflag`; `--flagfile=FILE` reads flags from a file, one a line, of which later ones
-overrule earlier ones; `--help` lists all.
+Run a command as `cyclegan-tf COMMAND` or `python -m cyclegan_tf.COMMAND`. `cyclegan-tf` alone lists
+the commands.
+
+Give flags as `--flag=value`, and switches as `--flag` or `--noflag`. `--help` lists the flags of a
+command. `--flagfile=FILE` reads flags from a file, one a line; later flags override earlier ones.
+`--preset=NAME` starts from a flag file that comes with the package; all other flags override it.
 """
 LIBRARY = """# Library
 
@@ -64,7 +68,7 @@ def write_pages(folder: Path) -> None:
 def pages() -> Iterator[tuple[str, str]]:
     """Yields the pages' names and texts."""
     yield "changelog.md", "```{include} ../../CHANGELOG.md\n```\n"
-    found = list(commands())
+    found = [importlib.import_module(f"{PACKAGE}.{name}") for name in commands()]
     yield "commands.md", COMMANDS + toctree(f"commands/{short(module)}" for module in found)
     for module in found:
         yield f"commands/{short(module)}.md", command_page(module)
@@ -77,29 +81,21 @@ def pages() -> Iterator[tuple[str, str]]:
 # Commands.
 
 
-def commands() -> Iterator[ModuleType]:
-    """Yields the modules that are commands: those at the package's root that have a `main`."""
-    for _, name, is_package in pkgutil.iter_modules(cyclegan_tf.__path__, f"{PACKAGE}."):
-        if not is_package and hasattr(module := importlib.import_module(name), "main"):
-            yield module
-
-
 def command_page(module: ModuleType) -> str:
     """Describes a command, or each of those below it, with its flags by groups."""
     name = short(module)
-    summary, _, examples = inspect.cleandoc(module.__doc__ or "").partition("\n\n")
-    text = f"# {name}\n\n{summary}\n"
-    text += f"\n```\n{inspect.cleandoc(examples)}\n```\n" if examples else ""
+    text = f"# {name}\n{introduction(CommandLine(module.__doc__))}"
     below: Mapping[str, Callable[[Sequence[str]], int]] = getattr(module, "COMMANDS", {})
     for sub_name, main in below.items():
         line = flags_of(main)
-        text += f"\n## {name} {sub_name}\n\n{line.summary}\n"
+        text += f"\n## {name} {sub_name}\n{introduction(line)}"
         text += flag_groups(line, f"{name} {sub_name}", "###")
-    if not below:
-        line = flags_of(module.main)
-        text += "" if line.summary == summary else f"\n{line.summary}\n"
-        text += flag_groups(line, name, "##")
-    return text
+    return text if below else text + flag_groups(flags_of(module.main), name, "##")
+
+
+def introduction(line: CommandLine) -> str:
+    """Says what a command does, and shows its examples."""
+    return f"\n{line.summary}\n\n```\n{line.examples}\n```\n"
 
 
 def short(module: ModuleType) -> str:

@@ -1,12 +1,14 @@
 """The command line: flags from the configuration, and one-line errors."""
 
+import importlib
 import re
 import subprocess
 import sys
 
 import pytest
 
-from cyclegan_tf import cli, train
+from cyclegan_tf import cli, prepare, train
+from cyclegan_tf.__main__ import commands
 from cyclegan_tf.cli import CommandLine
 from cyclegan_tf.config.config import Config, options
 from cyclegan_tf.errors import UserError
@@ -17,6 +19,7 @@ NAMES = [field.name for _, field, _ in options(Config())]
 def command_line(*arguments):
     line = CommandLine("Does something.")
     line.add("workdir", str, "", "Folder of the run.")
+    line.add_preset()
     line.add_config()
     line.parse(["program", *arguments])
     return line
@@ -32,13 +35,59 @@ def test_help_shows_our_flags_by_group_and_no_others(capsys):
     text = capsys.readouterr().out
     assert end.value.code == 0
     shown = re.findall(r"^  --(\w+): .+", text, re.MULTILINE)
-    assert sorted(shown) == sorted(["workdir", "dry_run", *NAMES])
+    assert sorted(shown) == sorted(["workdir", "dry_run", "preset", *NAMES])
     for group in ("Data", "Model", "Objective", "Optimizer", "Run"):
         assert f"\n{group} options:\n" in text
     assert "--flagfile" in text
     assert "--lambda_cycle: Weight of the cycle losses. (default: 10.0)" in text
     data, model = text.index("Data options"), text.index("Model options")
     assert data < text.index("--crop_size:") < model < text.index("--filters:")
+
+
+HELPED = [[command] for command in commands()] + [["prepare", name] for name in prepare.COMMANDS]
+
+
+@pytest.mark.parametrize("words", HELPED, ids=" ".join)
+def test_help_begins_with_an_example_and_fits_100_columns(words, capsys):
+    main = importlib.import_module(f"cyclegan_tf.{words[0]}").main
+    try:
+        assert main([*words, "--help"]) == 0
+    except SystemExit as end:
+        assert end.code == 0
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert first == "Examples:"
+    assert second.startswith(
+        (f"  cyclegan-tf {words[0]}", f"  python -m cyclegan_tf.{' '.join(words)}")
+    )
+    assert max(map(len, [second, *rest])) <= 100
+    assert any(line.endswith(":") for line in rest)
+
+
+def test_help_needs_no_tensorflow():
+    code = (
+        "import sys\nfrom cyclegan_tf.__main__ import dispatch\n"
+        f"for words in {HELPED}:\n"
+        "    try:\n        dispatch(['cyclegan-tf', *words, '--help'])\n"
+        "    except SystemExit:\n        pass\n"
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    assert run_python("-c", code).returncode == 0
+
+
+def test_examples_are_told_from_the_summary():
+    text = """Do this.
+
+    In two
+    lines.
+
+    python -m cyclegan_tf.this a \\
+        b
+    python -m cyclegan_tf.this c
+    """
+    summary, examples = cli.read_examples(text)
+    assert summary == "Do this.\n\nIn two lines."
+    assert examples == ("python -m cyclegan_tf.this a \\\n    b\npython -m cyclegan_tf.this c")
+    assert cli.read_examples(None) == ("", "")
 
 
 def test_every_flag_is_understood_in_its_own_type():
@@ -71,6 +120,34 @@ def test_flag_files_count_as_given_and_later_wins(tmp_path):
     file.write_text(f"# A comment.\n--flagfile={base}\n--epochs=6\n")
     config = command_line(f"--flagfile={file}", "--filters=16").config(None)
     assert config == Config().replace({"epochs": 6, "filters": 16})
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_flags_override_the_preset_wherever_it_stands(position):
+    arguments = ["--filters=16", "--epochs=7"]
+    arguments.insert(position, "--preset=quickstart")
+    config = command_line(*arguments).config(None)
+    assert (config.model.filters, config.optimizer.epochs) == (16, 7)
+    assert config.model.generator == "gated_resnet_2"
+
+
+def test_flag_files_override_the_preset(tmp_path):
+    (tmp_path / "mine.flags").write_text("--filters=5\n--preset=quickstart\n")
+    line = command_line(f"--flagfile={tmp_path / 'mine.flags'}")
+    assert (line["filters"], line["generator"]) == (5, "gated_resnet_2")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("hrse2zebra", "unknown --preset=hrse2zebra; did you mean horse2zebra?"),
+        ("x", "unknown --preset=x; choose one of: anime_faces, apple2orange, "),
+    ],
+)
+def test_an_unknown_preset_is_one_line_with_the_names(name, message):
+    with pytest.raises(UserError) as caught:
+        command_line(f"--preset={name}")
+    assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cyclegan_tf import cli, stylize, train
+from cyclegan_tf import cli, quickstart, stylize, train
 from cyclegan_tf.config.config import Config
 from cyclegan_tf.images.images import read_image, write_image
 
@@ -14,7 +14,7 @@ ALL = sorted((ROOT / "configs").glob("*.flags"))
 STYLE = [path for path in ALL if path.stem.startswith("neural_style")]
 CONFIGS = [path for path in ALL if path not in STYLE]
 # Without network or a user's own pictures, these can be run anywhere.
-SMALL = ["quickstart", "denoise", "segment"]
+SMALL = ["denoise", "segment"]
 BUILT_IN = [*SMALL, "blond2ginger", "short2long", "earth", "earth_pix2pix"]
 
 
@@ -68,6 +68,22 @@ def test_all_that_are_promised_are_there() -> None:
         ),
     }
     assert promised <= {path.stem for path in ALL}
+
+
+def test_the_quick_start_runs_in_an_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("resvg_py", reason="needs the extra demo-data")
+    monkeypatch.chdir(tmp_path)
+    assert quickstart.main(["quickstart", "--max_steps=2"]) == 0
+    workdir = Path("runs/quickstart")
+    assert (workdir / "gallery.png").exists()
+    assert Config.from_json((workdir / "config.json").read_text()) == parsed(
+        ROOT / "configs/quickstart.flags"
+    ).replace({"max_steps": 2})
+    assert quickstart.main(["quickstart", "--dry_run", "--workdir=other", "--filters=4"]) == 0
+    assert "gated_resnet_2" in capsys.readouterr().out
+    assert not Path("other/checkpoints").exists()
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

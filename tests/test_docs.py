@@ -94,7 +94,12 @@ def test_every_command_has_a_page(reference: dict[str, str]) -> None:
 def test_flags_have_values_defaults_and_bounds(reference: dict[str, str]) -> None:
     train = reference["commands/train.md"]
     flags = re.findall(r"^```{option} --(\w+)", train, re.MULTILINE)
-    assert flags == ["workdir", "dry_run", *(field.name for _, field, _ in options(Config()))]
+    assert flags == [
+        "workdir",
+        "dry_run",
+        "preset",
+        *(field.name for _, field, _ in options(Config())),
+    ]
     assert "```{option} --swap, --noswap\n" in train
     assert "```{option} --norm=instance|batch|none\n" in train
     assert "full learning rate. (default: `100`; at least 1)\n" in train

@@ -67,5 +67,5 @@ def demo_data_package(name: str) -> ModuleType:
     except ImportError as error:
         raise UserError(
             f"the built-in data sets need the package {name}, which cannot be imported ({error}); "
-            "install it with: pip install '.[demo-data]'"
+            "install it with: pip install 'cyclegan_tf[demo-data]'"
         ) from error
