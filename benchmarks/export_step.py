@@ -37,8 +37,8 @@ def build(case: str, precision: str) -> tuple[Any, tuple[Any, Any]]:
     """Builds the model of a case, and two batches for it."""
     import tensorflow as tf
 
-    from cyclegan_tf.config import Config
-    from cyclegan_tf.training.assembly import build_model
+    from cyclegan_tf.config.config import Config
+    from cyclegan_tf.runs.assembly import build_model
 
     size, blocks, batch = map(int, case.split("x"))
     options = {"generator": f"resnet_{blocks}", "load_size": size, "crop_size": size}
@@ -140,11 +140,11 @@ def write(stem: str, model: Any, function: Any, inputs: tuple[Any, ...]) -> dict
     for name, variable in variables:
         scale = 0.02 if name.endswith("kernel") and variable.shape.rank == 4 else 0.0
         value = variable.numpy()
-        # Learning rates and such are not zero; they are given as they are.
-        constant = float(value) if not value.shape and value.dtype.kind == "f" else None
-        arguments.append([list(variable.shape), value.dtype.name, constant or scale])
-    about = {"arguments": arguments, "names": [f"input_{i}" for i in range(len(inputs))]}
-    about["names"] += [name for name, _ in variables]
+        # A scalar, such as a loss scale, keeps its value.
+        scale = scale if value.shape else float(value)
+        arguments.append([list(variable.shape), value.dtype.name, scale])
+    names = [f"input_{i}" for i in range(len(inputs))] + [name for name, _ in variables]
+    about = {"arguments": arguments, "names": names}
     with lzma.open(Path(_OUTPUT.value, f"{stem}.hlo.xz"), "wb") as file:
         file.write(hlo)
     Path(_OUTPUT.value, f"{stem}.json").write_text(json.dumps(about))

@@ -57,11 +57,11 @@ def main(_: list[str]) -> None:
 
 def serve(case: str, precision: str) -> None:
     """Runs as a side, in a process of its own."""
-    shape = tuple(map(int, case.split("x")))
+    size, blocks, batch = map(int, case.split("x"))
     if _SIDE.value == "ours":
-        tasks, facts = ours(*shape, precision)
+        tasks, facts = ours(size, blocks, batch, precision)
     else:
-        tasks, facts = run_step.pytorch(*shape, run_step.PRECISIONS[precision])
+        tasks, facts = run_step.pytorch(size, blocks, batch, run_step.PRECISIONS[precision])
     counts = dict.fromkeys(tasks, _STEPS.value)
     turns.serve(tasks, counts, lambda: {**facts, "tasks": list(tasks)})
 
@@ -75,9 +75,9 @@ def ours(
     import_tensorflow()
     import tensorflow as tf
 
-    from cyclegan_tf.config import Config
+    from cyclegan_tf.config.config import Config
+    from cyclegan_tf.runs.assembly import build_model
     from cyclegan_tf.training import loop
-    from cyclegan_tf.training.assembly import build_model
     from cyclegan_tf.training.distribution import device_name
     from cyclegan_tf.translation.network import frozen
 
@@ -144,7 +144,7 @@ def losses_off(config: Any) -> float:
     """
     import tensorflow as tf
 
-    from cyclegan_tf.training.assembly import build_model
+    from cyclegan_tf.runs.assembly import build_model
 
     with tf.device("CPU:0"):
         reference = build_model(config.replace({"precision": "float32"}), steps_per_epoch=1000)

@@ -43,7 +43,9 @@ def test_importing_the_package_does_not_import_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("first", ["compat", "neural_style.transfer", "data.pipeline", "models.cyclegan"])
+@pytest.mark.parametrize(
+    "first", ["compat", "neural_style.transfer", "data.pipeline", "models.cyclegan"]
+)
 def test_tensorflow_is_told_of_onednn_whichever_module_imports_it_first(first):
     code = (
         f"import os, cyclegan_tf.{first}, sys\n"

@@ -133,9 +133,10 @@ class Experiment:
             return
         if start_step:
             _log.info("continuing at step %d of %d", start_step, self.stop_step)
-        step = loop.distributed_step(
-            self.strategy, self.model.train_step, self.config.optimizer.jit_compile
-        )
+        compiled = self.uses_xla()
+        if compiled and not self.config.optimizer.jit_compile:
+            _log.info("compiling the step with XLA, about a minute; --nojit_compile leaves it out")
+        step = loop.distributed_step(self.strategy, self.model.train_step, compiled)
         with naming_pictures():
             loop.train(
                 loop.one_by_one(step) if run.steps_per_call == 1 else loop.in_one_call(step),
@@ -150,6 +151,20 @@ class Experiment:
                 look_every=run.sample_every,
                 agree=agree,
             )
+
+    def uses_xla(self) -> bool:
+        """Decides whether XLA compiles the step: as the configuration says, or where it pays.
+
+        On one GPU, it takes a quarter of the time (docs/benchmarks.md). It compiles anew for every
+        size of image, and what it does to several GPUs and to recomputation was not measured.
+        """
+        asked = self.config.optimizer.jit_compile
+        if asked is not None:
+            return asked
+        gpus = tf.config.list_physical_devices("GPU")
+        one_size = None not in assembly.geometry(self.config).output_size
+        alone = self.strategy.num_replicas_in_sync == 1
+        return bool(gpus) and alone and one_size and not self.config.run.remat
 
     def _agreement(self, start_step: int) -> Callable[[int], int]:
         """Checks that all workers do the same; returns how they agree on a signal to stop for."""

@@ -79,6 +79,7 @@ def train(
 
     Raises:
         NotFinite: If a number is not finite; nothing is saved then.
+        UserError: If a step needs more memory than the device has.
         Interrupted: After SIGTERM or SIGINT, with a checkpoint. A second one ends the
             process at once.
     """
@@ -94,7 +95,7 @@ def train(
         stream = iter(batches)
         while step < stop_step:
             rest = (stop_step - step, *(every - step % every for every in due))
-            for metrics in take(stream, min(steps_per_call, *rest)):
+            for metrics in _within_memory(take(stream, min(steps_per_call, *rest)), step):
                 step += 1
                 overflows = overflows + 1 if _overflowed(metrics) else 0
                 _check_finite(metrics, step, may_overflow and overflows < _OVERFLOWS)
@@ -105,6 +106,20 @@ def train(
                 save(step)
             if number:
                 raise Interrupted(number, step)
+
+
+def _within_memory(
+    taken: Iterable[Mapping[str, float]], step: int
+) -> Iterator[Mapping[str, float]]:
+    """Passes metrics on; a device without enough memory becomes an error that says what to do."""
+    try:
+        yield from taken
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            f"the device ran out of memory after step {step}. Use a smaller --batch_size or "
+            "--crop_size, --remat, or --precision=mixed_bfloat16; another process may also hold "
+            f"the memory. TensorFlow reports: {error.message.splitlines()[0]}"
+        ) from error
 
 
 def _closing(observer: Observer) -> Callable[..., None]:
@@ -125,7 +140,10 @@ def one_by_one(step: Step) -> Take:
 
     def take(stream: Iterator[Batch], count: int) -> Iterator[dict[str, float]]:
         for _ in range(count):
-            yield {name: float(value) for name, value in step(next(stream)).items()}
+            metrics = step(next(stream))
+            # One array comes to the host, not a dozen scalars that each wait for a GPU.
+            values = tf.stack(list(metrics.values())).numpy()
+            yield dict(zip(metrics, map(float, values), strict=True))
 
     return take
 

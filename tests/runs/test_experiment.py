@@ -326,6 +326,30 @@ def test_arithmetic_for_accelerators_trains_here_too(
     assert json.loads(first)["generator_loss"] != json.loads(second)["generator_loss"]
 
 
+@pytest.mark.parametrize(
+    ("gpus", "options", "compiled"),
+    [
+        (0, {}, False),
+        (0, {"jit_compile": True}, True),
+        (1, {}, True),
+        (1, {"jit_compile": False}, False),
+        (1, {"remat": True}, False),
+        (1, {"preprocess": "none", "batch_size": 1, "pool_size": 0}, False),
+    ],
+)
+def test_xla_compiles_where_it_was_measured_to_pay(
+    picture_folders: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gpus: int,
+    options: dict[str, object],
+    compiled: bool,
+) -> None:
+    run = experiment(picture_folders, tmp_path, **options)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"] * gpus)
+    assert run.uses_xla() is compiled
+
+
 @pytest.mark.parametrize("preprocess", ["none", "scale_width"])
 def test_pictures_of_different_sizes_are_described(
     picture_folders: Path, tmp_path: Path, preprocess: str

@@ -108,6 +108,17 @@ def test_a_number_that_is_none_stops_the_run_unsaved(value: float) -> None:
     assert recorder.closed
 
 
+def test_a_device_without_enough_memory_is_an_error_that_says_what_to_do() -> None:
+    def too_large(batch: object) -> dict[str, tf.Tensor]:
+        message = "OOM when allocating tensor with shape[16,256,256,64]\n\t[[{{node x}}]]"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+
+    with pytest.raises(UserError, match="--batch_size") as caught:
+        run(too_large, start=3)
+    assert "after step 3" in str(caught.value)
+    assert "shape[16,256,256,64]" in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_gradients_may_overflow_only_under_loss_scaling() -> None:
     def overflowing(batch: object) -> dict[str, tf.Tensor]:
         return {"generator_gradient_norm": tf.constant(float("inf"))}
