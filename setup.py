@@ -1,4 +1,4 @@
-"""Packaging: what the package needs, and why there are two TensorFlow stacks (see README)."""
+"""Packaging: what the package needs; docs/installation.md explains the two TensorFlow stacks."""
 
 import re
 from pathlib import Path

@@ -91,6 +91,14 @@ def test_every_command_has_a_page(reference: dict[str, str]) -> None:
         assert f"## prepare {sub_command}\n" in reference["commands/prepare.md"]
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_that_are_shown_have_their_flags(page: str, reference: dict[str, str]) -> None:
+    text = PAGES[page].read_text().replace("\\\n", " ")
+    for command, line in re.findall(r"^ *!?python -m cyclegan_tf\.(\w+)(.*)$", text, re.MULTILINE):
+        known = set(re.findall(r"--(\w+)", reference[f"commands/{command}.md"]))
+        assert set(re.findall(r" --(\w+)", line)) <= known | {"flagfile"}, line
+
+
 def test_flags_have_values_defaults_and_bounds(reference: dict[str, str]) -> None:
     train = reference["commands/train.md"]
     flags = re.findall(r"^```{option} --(\w+)", train, re.MULTILINE)
