@@ -58,3 +58,8 @@ class Direction(str, Enum):
 
 
 DIRECTIONS = tuple(direction.value for direction in Direction)
+
+
+def arrow(name: str) -> str:
+    """Returns a direction read from a file as an arrow; any other name unchanged."""
+    return Direction(name).arrow() if name in DIRECTIONS else name

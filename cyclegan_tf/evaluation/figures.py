@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cyclegan_tf.config.direction import Direction
+from cyclegan_tf.config.direction import arrow
 
 Figures = dict[str, float]
 
@@ -139,7 +139,7 @@ def page_rows(
     """
     columns: dict[str, dict[str, Any]] = {}
     for direction, found in figures.items():
-        title = Direction(direction).arrow()
+        title = arrow(direction)
         made: dict[str, Any] = {}
         for part in ("translation", "cycle", "labels"):
             made |= found.get(part, {})

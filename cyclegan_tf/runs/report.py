@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_tf.config.config import Config, options
-from cyclegan_tf.config.direction import Direction
+from cyclegan_tf.config.direction import arrow
 from cyclegan_tf.config.run_options import MODELS
 from cyclegan_tf.errors import UserError, reason
 from cyclegan_tf.evaluation.figures import changed_ratio
@@ -162,7 +162,7 @@ def _facts(
     facts.append(Fact("learning rate", f"{optimizer.learning_rate:g}", detail))
     for direction, found in figures.items():
         if (ratio := changed_ratio(found)) is not None:
-            title = f"error left, {Direction(direction).arrow()}"
+            title = f"error left, {arrow(direction)}"
             facts.append(Fact(title, f"{ratio:.3f}", "where it has to change; 1 is doing nothing"))
         elif "labels" in found:
             share = f"{found['labels']['pixel_accuracy']:.1%}"

@@ -2,7 +2,7 @@
 
 import json
 
-from cyclegan_tf.config.direction import DIRECTIONS, Direction
+from cyclegan_tf.config.direction import DIRECTIONS, Direction, arrow
 
 
 def test_a_direction_is_its_name():
@@ -19,3 +19,7 @@ def test_its_parts():
     assert Direction.of("generator_ba") is b2a
     assert b2a.arrow() == "B → A" and a2b.arrow("blond", "ginger") == "blond → ginger"
     assert (a2b.ordered(1, 2), b2a.ordered(1, 2)) == ((1, 2), (2, 1))
+
+
+def test_names_from_files_may_be_anything():
+    assert (arrow("b2a"), arrow("<b>")) == ("B → A", "<b>")
