@@ -31,8 +31,11 @@ def suggestion(name: str, known: Iterable[str]) -> str:
         known: All names that exist.
 
     Returns:
-        A question for the nearest name, or a list of all names if none is near.
+        A question for the nearest name. If none is near, a list of all names, unless they are too
+        many to read.
     """
     names = list(known)
     nearest = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {nearest[0]}?" if nearest else f"; choose one of: {', '.join(names)}"
+    if nearest:
+        return f"; did you mean {nearest[0]}?"
+    return f"; choose one of: {', '.join(names)}" if len(names) <= 30 else ""

@@ -15,15 +15,9 @@ from cyclegan_tf.__main__ import dispatch
 DEFAULTS = ("--preset=quickstart", "--workdir=runs/quickstart")
 
 
+@cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
-
-    Args:
-        arguments: The program's name, then the flags.
-
-    Returns:
-        The exit status of `train`.
-    """
+    """Run the command; returns the exit status of `train`."""
     line = cli.CommandLine(__doc__)
     line.add_training()
     line.parse(arguments)  # Answers --help with the example above.

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from cyclegan_tf import cli
+from cyclegan_tf.config.direction import DIRECTIONS
 from cyclegan_tf.translation.options import TranslationOptions
 
 
@@ -16,6 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status, 0, or 1 if a file could not be translated."""
     line = cli.CommandLine(__doc__)
     line.add_run(eval_mode=True)
+    line.add("direction", str, "a2b", "From which domain to which.", choices=DIRECTIONS)
     line.add("input", str, "", "A picture, an animated GIF, a video, or a folder of them.")
     line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
     line.add("side_by_side", str, "", "Folder for sheets of input and translation, if wanted.")

@@ -71,7 +71,7 @@ def test_all_that_are_promised_are_there() -> None:
 
 
 def test_the_quick_start_runs_in_an_empty_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("resvg_py", reason="needs the extra demo-data")
     monkeypatch.chdir(tmp_path)
@@ -81,9 +81,6 @@ def test_the_quick_start_runs_in_an_empty_folder(
     assert Config.from_json((workdir / "config.json").read_text()) == parsed(
         ROOT / "configs/quickstart.flags"
     ).replace({"max_steps": 2})
-    assert quickstart.main(["quickstart", "--dry_run", "--workdir=other", "--filters=4"]) == 0
-    assert "gated_resnet_2" in capsys.readouterr().out
-    assert not Path("other/checkpoints").exists()
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import cyclegan_tf
-from cyclegan_tf import report
+from cyclegan_tf import quickstart, report, train
 from cyclegan_tf.__main__ import commands, dispatch
+from cyclegan_tf.errors import UserError
 
 ROOT = Path(cyclegan_tf.__file__).parent
 
@@ -52,6 +53,17 @@ def test_the_program_ends_as_its_commands_do() -> None:
     done = run_program("train", "--epochs=many")
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and "epochs" in done.stderr
+
+
+def test_the_quick_start_is_train_with_a_preset_and_a_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(train, "main", lambda arguments: arguments)
+    assert quickstart.main(["quickstart", "--filters=4"]) == [
+        *("train", "--preset=quickstart", "--workdir=runs/quickstart", "--filters=4"),
+    ]
+    with pytest.raises(UserError, match="--epochs=0: expected at least 1"):
+        quickstart.main(["quickstart", "--epochs=0"])
 
 
 def test_listing_commands_needs_no_tensorflow() -> None:

@@ -5,14 +5,13 @@ metadata.
 """
 
 import dataclasses
-import difflib
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
 
-from cyclegan_tf.errors import UserError
+from cyclegan_tf.errors import UserError, suggestion
 
 
 def option(default: Any, help_text: str, **bounds: Any) -> Any:
@@ -66,9 +65,7 @@ def check_names(names: Iterable[str], known: Collection[str], what: str = "optio
     """
     for name in names:
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else ""
-            raise UserError(f"unknown {what} {name}{hint}")
+            raise UserError(f"unknown {what} {name}{suggestion(name, known)}")
 
 
 def check(option_field: dataclasses.Field[Any], value: Any) -> None:

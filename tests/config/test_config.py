@@ -127,7 +127,7 @@ def test_options_missing_from_json_take_their_defaults():
     [
         *((text, "not a configuration") for text in ("", "{", "[]", "3", '{"data": 3}')),
         ('{"colour": {}}', "unknown group of options colour"),
-        ('{"model": {"colour": 1}}', "unknown option colour$"),
+        ('{"model": {"colour": 1}}', "unknown option colour; choose one of: model, generator, "),
         ('{"model": {"lambda_cycle": 1}}', "unknown option lambda_cycle"),
         (
             '{"objective": {"lamda_identity": 1}}',
