@@ -29,7 +29,7 @@ def grid(
     """Draws a labelled grid of images.
 
     Small images are enlarged by an integer factor, without smoothing, until a cell is at least
-    96 pixels high or 4096 pixels wide. All cells have the same size; images are centred in them.
+    96 pixels high, but at most 4096 pixels wide. Images are centred in cells of equal size.
 
     Args:
         rows: Images, uint8 in [0, 255], shape `(height, width, 1 to 4)`, of any sizes.

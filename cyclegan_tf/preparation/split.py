@@ -140,7 +140,7 @@ def _divide(folder: Path, kept: list[_Kept], options: SplitOptions) -> dict[str,
                     f"{side}{domain} would be empty: of {len(images)} images with "
                     f"{options.attribute}={options.value_pair['AB'.index(domain)]}"
                     + (f" and {options.where}" if options.where else "")
-                    + f", `test_fraction={options.test_fraction}` are held out"
+                    + f", `test_fraction={options.test_fraction}` is held out"
                 )
             for image in members:
                 target = folder / f"{side}{domain}" / image.name

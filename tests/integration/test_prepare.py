@@ -25,7 +25,7 @@ def test_clean_data_is_checked(
     flags = ["--crop_size=32", f"--output={tmp_path}"]
     assert run("check", str(picture_folders), *flags) == 0
     out = capsys.readouterr().out
-    assert "trainB  9         0" in out
+    assert "trainB  9       0" in out
     assert str(tmp_path / "contact_sheet.png") in out
     assert json.loads((tmp_path / "report.json").read_text())["errors"] == []
 
