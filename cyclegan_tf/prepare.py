@@ -130,7 +130,7 @@ def fetch(arguments: Sequence[str]) -> int:
     """Download and unpack a CycleGAN data set, or any zip file with trainA and trainB.
 
     Names: apple2orange, cezanne2photo, cityscapes, facades, horse2zebra, iphone2dslr_flower,
-    maps, monet2photo, summer2winter_yosemite, ukiyoe2photo and vangogh2photo.
+    maps, monet2photo, summer2winter_yosemite, ukiyoe2photo, vangogh2photo.
 
         python -m cyclegan_tf.prepare fetch horse2zebra --output=horse2zebra
     """

@@ -183,7 +183,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
 def test_a_missing_package_says_what_to_install(package, few_people, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     builder = catalog.builtin_builder("avatars/short2long", 64, str(tmp_path))
-    with pytest.raises(UserError, match=rf"{package}.*\.\[demo-data\]"):
+    with pytest.raises(UserError, match=rf"{package}.*cyclegan_tf\[demo-data\]"):
         catalog.prepare(builder)
     assert not builder.data_path.exists()
 
