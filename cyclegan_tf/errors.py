@@ -8,30 +8,30 @@ from collections.abc import Iterable
 class UserError(ValueError):
     """Raised for errors the user can fix; commands print one line and exit with a non-zero status.
 
-    Messages quote the arguments they name, as in `crop_size=8`; commands name flags instead.
+    Messages quote arguments in backticks, as in `crop_size=8`; commands print flags instead.
 
     Attributes:
-        at_once: Whether the process then ends without waiting for what its libraries do at exit.
+        at_once: Whether the process then exits at once, skipping the exit handlers of libraries.
     """
 
     at_once = False
 
 
 def reason(error: Exception) -> str:
-    """Returns an error's first line, without where in a graph TensorFlow met it."""
+    """Returns the first line of an error, without TensorFlow's position in the graph."""
     text = re.sub(r"{{.*?}} | \[Op:\w+\]", "", str(error)).strip()
     return (text or repr(error)).splitlines()[0]
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return how an error about an unknown name ends.
+    """Returns the end of an error message about an unknown name.
 
     Args:
         name: The unknown name.
-        known: All names that exist.
+        known: All valid names.
 
     Returns:
-        A question for the nearest name. If none is near, a list of all names, unless they are too
+        A question with the nearest name. If none is near, a list of all names, unless they are too
         many to read.
     """
     names = list(known)

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and who may write them."""
+"""Atomic writing of files and folders, and locks between processes."""
 
 import contextlib
 import os
@@ -14,10 +14,10 @@ from cyclegan_tf.errors import UserError
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Names a file in the errors of a block: of a full disk, Python does not say where it is.
+    """Adds a file name to `OSError`s without one, such as the error of a full disk.
 
     Args:
-        path: What the block writes.
+        path: The file that the block writes.
     """
     try:
         yield
@@ -29,17 +29,17 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Lets a file appear whole or not at all; its folder is made as needed.
+    """Writes a file atomically; missing folders are created.
 
     Args:
-        path: Where to; what lies there is replaced.
+        path: Final path; an existing file is replaced.
 
     Yields:
-        Where to write it: beside its place, under a hidden name that ends in `.partial`. It is
-        renamed if the block ends well, and removed if not.
+        The path to write to: a hidden file in the same folder that ends in `.partial`. It is
+        renamed if the block succeeds, and removed if it fails.
 
     Raises:
-        OSError: If it cannot be written; the error names the file.
+        OSError: If the file cannot be written; the error names the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -52,14 +52,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_partial_files(folder: Path, nested: bool = True) -> None:
-    """Removes the files that processes which were killed left half-written.
+    """Removes partial files that killed processes left behind.
 
-    What a process of this machine may still be writing stays, and so do folders: `new_folder`
-    looks after its own.
+    Partial files of processes still running on this machine are kept. Partial folders are
+    handled by `new_folder`.
 
     Args:
-        folder: Where to look.
-        nested: Whether in the folders below it, too.
+        folder: The folder to clean.
+        nested: Whether to include its subfolders.
     """
     for partial in (folder.rglob if nested else folder.glob)(".*.partial"):
         if partial.is_file() and not _lives(partial.stem.rpartition(".")[2]):
@@ -67,14 +67,14 @@ def remove_partial_files(folder: Path, nested: bool = True) -> None:
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Writes a file beside its place and then renames it; folders are made as needed.
+    """Writes a file atomically; missing folders are created.
 
     Args:
-        path: Where to; what lies there is replaced.
-        content: Text is encoded as UTF-8.
+        path: The file; an existing one is replaced.
+        content: Bytes, or text to encode as UTF-8.
 
     Raises:
-        OSError: If it cannot be written (disk full, no permission). What lay there stays.
+        OSError: If it cannot be written (disk full, no permission). An existing file is kept.
     """
     with replacing(Path(path)) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -82,25 +82,25 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Lets a folder appear whole or not at all, and brought to the disk before it does.
+    """Creates a folder atomically, after flushing its files to disk.
 
     Args:
-        path: Where to; may lie there already if it is empty.
+        path: Final path; may be an existing empty folder.
 
     Yields:
-        Where to fill it: beside its place, under a hidden name that ends in `.partial`. It is
-        renamed if the block ends well, and removed if not; what a killed process left is removed
-        by the next one.
+        The folder to fill: a hidden folder beside `path` that ends in `.partial`. It is renamed
+        if the block succeeds, and removed if it fails. The next call removes what a killed
+        process left behind.
 
     Raises:
-        UserError: If something lies there already, or another process is making it.
+        UserError: If `path` already exists and is not empty, or another process is creating it.
     """
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        raise UserError(f"{path} is there already; remove it, or give another place")
+        raise UserError(f"{path} already exists; remove it, or choose another path")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.absolute().with_name(f".{path.name}.partial")
     lock = partial.with_suffix(".lock")
-    with only_process(lock, f"making {path}"):
+    with only_process(lock, f"creating {path}"):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         try:
@@ -116,44 +116,44 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def only_process(lock: Path, doing: str) -> Iterator[None]:
-    """Keeps other processes out of a block.
+    """Locks a block so that only one process can enter it.
 
     Args:
-        lock: A file that stands for it; what holds it ends with the process, however that ends.
-        doing: What the process is said to be doing.
+        lock: The lock file. The lock is released when the process ends, even if it crashes.
+        doing: What the block does, for the error in other processes, such as `creating PATH`.
 
     Raises:
-        UserError: If another process, which is named, is inside, or the file system has no locks
-            and filelock is too old to do without.
-        OSError: If the lock's file cannot be written or locked; the error names it.
+        UserError: If another process (named in the message) holds the lock, or if the file system
+            has no locks and filelock is too old to work without them.
+        OSError: If the lock file cannot be written or locked; the error names it.
     """
     held = filelock.FileLock(lock)
-    # Beside the lock, which a second process may empty when it tries to take it.
+    # A separate file, because a second process may truncate the lock file while trying to lock it.
     holder = lock.with_name(f"{lock.name}.holder")
     try:
         with naming(lock):
             held.acquire(timeout=0)
     except filelock.Timeout as error:
-        name = "of unknown number"
-        with contextlib.suppress(OSError):  # It may be leaving.
+        name = "of unknown ID"
+        with contextlib.suppress(OSError):  # The process may be exiting.
             name = holder.read_text()
         raise UserError(f"another process ({name}) is {doing}") from error
     except NotImplementedError as error:
         raise UserError(
-            f"the file system of {lock.parent} has no locks, which keep a second process out; take "
-            "another place, or a newer filelock"
+            f"the file system of {lock.parent} does not support locks, which keep other processes "
+            "out; choose another path, or install a newer filelock"
         ) from error
     try:
         write_atomically(holder, f"{os.getpid()} on {platform.node()}")
         yield
     finally:
-        with contextlib.suppress(OSError):  # As on a disk that has become read-only.
+        with contextlib.suppress(OSError):  # For example if the disk has become read-only.
             holder.unlink()
         held.release()
 
 
 def _lives(process: str) -> bool:
-    """Whether a text is the number of a process of this machine."""
+    """Returns whether a text is the ID of a running process on this machine."""
     try:
         os.kill(int(process), 0)
     except PermissionError:

@@ -1,4 +1,4 @@
-"""Resumable work on files: a list, kept beside the results, of what succeeded and what failed."""
+"""Resumable work on files: a list of successes and failures, stored next to the results."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ class Ledger:
     Args:
         folder: Output folder; created if needed.
         made_by: Settings that results share; values must survive a round trip through JSON.
-        results: What the results are called in errors, such as `translations`.
+        results: Name of the results in errors, such as `translations`.
         overwrite: Whether to remove results that were made with other settings. None if the caller
             does not offer this.
 
@@ -57,7 +57,7 @@ class Ledger:
                 f"{_differences(before, made_by)}; {replace}choose another `output`"
             )
         self.entries = entries
-        # Failures and superseded lines are left out: those files are tried again.
+        # Failures and superseded lines are dropped, so that failed files are retried.
         lines = [{"made_by": dict(made_by)}, *entries.values()]
         write_atomically(self._path, "".join(json.dumps(line) + "\n" for line in lines))
         self._file = self._path.open("a")
@@ -83,7 +83,7 @@ class Ledger:
         Args:
             source: Name of the input file.
             path: Its location.
-            **facts: What to store about its result, or the `error`.
+            **facts: Facts about its result, or the `error`.
         """
         self._append(source, {**_state(path), **facts})
 
@@ -94,13 +94,13 @@ class Ledger:
             source: Name of the input file.
             path: Its location.
             output: The complete result, relative to the folder.
-            **facts: What else to store.
+            **facts: Further facts to store.
         """
         size = (self._folder / output).stat().st_size
         self.add(source, path, output=output.as_posix(), written_bytes=size, **facts)
 
     def add_failure(self, source: str, error: str) -> None:
-        """Lists an input file that may not even exist any more."""
+        """Lists the failure of an input file, which may no longer exist."""
         self._append(source, {"error": error})
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Check and make data sets.
+"""Check and prepare data sets.
 
 python -m cyclegan_tf.prepare check photos
 python -m cyclegan_tf.prepare split tfds:celeb_a --attribute=Blond_Hair --output=hair
@@ -18,13 +18,13 @@ from cyclegan_tf.preparation.options import FaceOptions, FetchOptions, PackOptio
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the sub-command that is named first.
+    """Runs a subcommand.
 
     Args:
-        arguments: The program's name, the sub-command's, then its flags.
+        arguments: The program's name, the subcommand's name, then its flags.
 
     Returns:
-        The sub-command's exit status.
+        The subcommand's exit status.
     """
     name = arguments[1] if len(arguments) > 1 else ""
     if name in ("--help", "-h"):
@@ -41,18 +41,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def check(arguments: Sequence[str]) -> int:
-    """Check what the domains of a data set hold.
+    """Check the images of a data set before training.
 
-    Exits with 1 if training would fail or mislead: a domain is empty, a quarter of it is
-    unreadable, or test images are among the training images.
+    Exits with status 1 if training would fail or its metrics would be wrong: a domain is empty,
+    more than a quarter of it is unreadable, or test images are also training images.
 
         python -m cyclegan_tf.prepare check photos
     """
     line = cli.CommandLine(COMMANDS["check"].__doc__)
-    line.add("data", str, "", "A folder with trainA, trainB, ...; or one domain's pictures.")
-    line.add("other", str, "", "The other domain's folder, if the first is one of pictures.")
-    line.add("crop_size", int, 256, "Size of the crops that networks will see, in pixels.")
-    line.add("output", str, "", "Folder for report and sheets (default: DIR_check).")
+    line.add("data", str, "", "Folder with trainA, trainB, ...; or folder of one domain's images.")
+    line.add("other", str, "", "Folder of the other domain's images, if data is one domain.")
+    line.add("crop_size", int, 256, "Side of the training crops, in pixels.")
+    line.add("output", str, "", "Folder for the report and contact sheets (default: DIR_check).")
     line.parse(arguments, "data")
     data, other = Path(line.required("data")), line["other"]
     if line["crop_size"] < 1:
@@ -70,14 +70,14 @@ def check(arguments: Sequence[str]) -> int:
 
 
 def split(arguments: Sequence[str]) -> int:
-    """Divide a collection of images by an attribute into two domains, for training and test.
+    """Split a collection of images by an attribute into two domains, each with a test split.
 
     python -m cyclegan_tf.prepare split tfds:celeb_a --attribute=Blond_Hair --output=hair
     """
     line = cli.CommandLine(COMMANDS["split"].__doc__)
-    line.add("data", str, "", "A folder of pictures, or tfds:NAME.")
-    line.add("attributes", str, "", "CSV file: paths in the folder, then attributes, with a head.")
-    line.add("output", str, "", "A new folder for trainA, trainB, testA and testB.")
+    line.add("data", str, "", "Folder of images, or tfds:NAME.")
+    line.add("attributes", str, "", "CSV file with a header: relative path, then attributes.")
+    line.add("output", str, "", "New folder for trainA, trainB, testA and testB.")
     line.add_options(SplitOptions(), "Split options")
     line.add_former(max_pictures="max_images")
     line.parse(arguments, "data")
@@ -92,19 +92,19 @@ def split(arguments: Sequence[str]) -> int:
     for reason in done.unreadable:
         print(f"skipped {reason}", file=sys.stderr)
     if done.contradictory:
-        print(f"left out, being in A and in B: {', '.join(done.contradictory)}", file=sys.stderr)
+        print(f"skipped, in both A and B: {', '.join(done.contradictory)}", file=sys.stderr)
     print(f"{output}: {', '.join(f'{name} {count}' for name, count in done.counts.items())}")
     return 0
 
 
 def faces(arguments: Sequence[str]) -> int:
-    """Crop the faces in images to squares; exits with 1 if an image could not be read.
+    """Crop faces from images; exits with status 1 if an image could not be read.
 
     python -m cyclegan_tf.prepare faces illustrations --detector=anime --output=anime_faces
     """
     line = cli.CommandLine(COMMANDS["faces"].__doc__)
-    line.add("data", str, "", "A folder of pictures.")
-    line.add("output", str, "", "Folder for the crops; goes on with one that was stopped.")
+    line.add("data", str, "", "Folder of images.")
+    line.add("output", str, "", "Folder for the crops; an interrupted run resumes.")
     line.add_options(FaceOptions(), "Face options")
     line.parse(arguments, "data")
     data, output = Path(line.required("data")), Path(line.required("output"))
@@ -118,24 +118,24 @@ def faces(arguments: Sequence[str]) -> int:
     for reason in done.failures.values():
         print(f"skipped {reason}", file=sys.stderr)
     print(
-        f"{output}: {done.counts['written']} faces of {done.pictures} pictures; left out: "
-        f"{done.counts['too small']} too small, {done.counts['repeated']} there already; "
-        f"{len(done.without)} pictures without a face, {len(done.failures)} unreadable, "
+        f"{output}: {done.counts['written']} faces of {done.pictures} images; skipped: "
+        f"{done.counts['too small']} too small, {done.counts['repeated']} duplicates; "
+        f"{len(done.without)} images without a face, {len(done.failures)} unreadable, "
         f"{done.skipped} done before"
     )
     return 1 if done.failures else 0
 
 
 def fetch(arguments: Sequence[str]) -> int:
-    """Download and unpack a classic data set, or any zip file with trainA and trainB.
+    """Download and unpack a CycleGAN data set, or any zip file with trainA and trainB.
 
-    The names are apple2orange, cezanne2photo, cityscapes, facades, horse2zebra, iphone2dslr_flower,
-    maps, monet2photo, summer2winter_yosemite, ukiyoe2photo and vangogh2photo.
+    Names: apple2orange, cezanne2photo, cityscapes, facades, horse2zebra, iphone2dslr_flower,
+    maps, monet2photo, summer2winter_yosemite, ukiyoe2photo, vangogh2photo.
 
         python -m cyclegan_tf.prepare fetch horse2zebra --output=horse2zebra
     """
     line = cli.CommandLine(COMMANDS["fetch"].__doc__)
-    line.add("output", str, "", "A new folder.")
+    line.add("output", str, "", "New folder.")
     line.add_options(FetchOptions(), "Fetch options")
     line.parse(arguments, "name")
     output, options = Path(line.required("output")), line.options(FetchOptions())
@@ -149,13 +149,13 @@ def fetch(arguments: Sequence[str]) -> int:
 
 
 def pack(arguments: Sequence[str]) -> int:
-    """Pack the files of a data set, unchanged, into a few large files that --data reads.
+    """Pack the files of a data set, unchanged, into a few large files that --data accepts.
 
     python -m cyclegan_tf.prepare pack photos --output=photos_packed
     """
     line = cli.CommandLine(COMMANDS["pack"].__doc__)
-    line.add("data", str, "", "A folder with trainA, trainB, ...; or with train, of pairs A|B.")
-    line.add("output", str, "", "A new folder.")
+    line.add("data", str, "", "Folder with trainA, trainB, ...; or with train, of pairs A|B.")
+    line.add("output", str, "", "New folder.")
     line.add_options(PackOptions(), "Pack options")
     line.parse(arguments, "data")
     data, output = Path(line.required("data")), Path(line.required("output"))
@@ -166,7 +166,7 @@ def pack(arguments: Sequence[str]) -> int:
 
     done = pack(data, output, options)
     for reason in done.unreadable:
-        print(f"left out {reason}", file=sys.stderr)
+        print(f"skipped {reason}", file=sys.stderr)
     counts = ", ".join(f"{name} {count}" for name, count in done.counts.items())
     print(f"{output}: {counts}, in {done.shards} files")
     return 0

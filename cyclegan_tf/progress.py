@@ -1,4 +1,4 @@
-"""Progress bars: tqdm's, that say nothing where they are not wanted."""
+"""Progress bars of tqdm that can be hidden."""
 
 import os
 import sys
@@ -8,20 +8,20 @@ from tqdm import tqdm
 
 
 def progress_bar(iterable: Any = None, *, shown: bool = True, **options: Any) -> Any:
-    """Makes a bar with the time left.
+    """Returns a progress bar with the remaining time.
 
-    In a file, which keeps every state, it moves every ten seconds.
+    If stderr is a file, which stores every update, the bar updates every ten seconds.
 
     Args:
-        iterable: What is walked through, if anything.
-        shown: Whether it is seen. Where it would be, `TQDM_DISABLE=1` in the environment still
-            hides it, as in notebooks, whose stored outputs moving bars would fill.
-        **options: Of `tqdm`.
+        iterable: The iterable to track, if any.
+        shown: Whether to show the bar. The environment variable `TQDM_DISABLE=1` hides it too,
+            for example in notebooks, whose stored outputs it would fill.
+        **options: Options of `tqdm`.
     """
-    # An argument would overrule the environment, even one that says nothing else.
+    # Even `disable=False` would override the environment variable.
     if not shown:
         options["disable"] = True
-    own = sys.__stderr__  # Notebooks put something of theirs in its place, where bars do move.
+    own = sys.__stderr__  # Notebooks replace stderr; bars update in place there.
     in_file = own is not None and sys.stderr is own and not own.isatty()
     if in_file and "TQDM_MININTERVAL" not in os.environ:
         options.setdefault("mininterval", 10.0)

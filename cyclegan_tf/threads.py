@@ -1,4 +1,4 @@
-"""Work done in threads ahead of, or behind, the one that waits for it."""
+"""Work done in background threads, with results in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,19 +17,19 @@ def in_order(
     budget: int,
     ahead: bool,
 ) -> Iterator[_Result]:
-    """Applies a function to items in a pool, and gives the results in the items' order.
+    """Applies a function to items in a pool, and yields the results in the items' order.
 
     Args:
-        pool: Of threads.
-        function: What to apply.
-        items: Taken only as there is room.
-        cost: What an item takes up until its result is asked for.
-        budget: How much may be taken up. A single item may cost more.
-        ahead: Whether as much as possible is begun before the first result is given; if not, a
-            result is given as soon as it is there.
+        pool: The thread pool.
+        function: The function to apply.
+        items: The items, consumed only as the budget allows.
+        cost: Returns the cost of an item, which it holds until its result is requested.
+        budget: Maximum total cost of pending items. A single item may exceed it.
+        ahead: Whether to use up the budget before yielding the first result. If False, a result
+            is yielded as soon as it is ready.
 
     Yields:
-        The results; what the function raises is raised.
+        The results. Exceptions of the function are raised.
     """
     waiting: deque[tuple[Future[_Result], int]] = deque()
     taken = 0

@@ -103,7 +103,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
 def test_what_is_there_stays(tmp_path):
     (tmp_path / "file").write_text("x")
     for path in (tmp_path, tmp_path / "file"):
-        with pytest.raises(UserError, match="is there already"), new_folder(path):
+        with pytest.raises(UserError, match="already exists"), new_folder(path):
             pass
     assert (tmp_path / "file").read_text() == "x"
 
@@ -119,7 +119,7 @@ def test_a_process_that_is_just_leaving_is_not_named(tmp_path: Path) -> None:
     with only_process(lock, "at work"):
         (tmp_path / "lock.holder").unlink()
         with (
-            pytest.raises(UserError, match=r"process \(of unknown number\) is at work"),
+            pytest.raises(UserError, match=r"process \(of unknown ID\) is at work"),
             only_process(lock, "at work"),
         ):
             pass
@@ -128,7 +128,7 @@ def test_a_process_that_is_just_leaving_is_not_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "says"),
     [
-        (NotImplementedError("no flock"), UserError, "file system of {} has no locks"),
+        (NotImplementedError("no flock"), UserError, "file system of {} does not support locks"),
         (OSError(errno.ENOLCK, "No locks available"), OSError, "No locks available: '{}/lock'"),
     ],
 )

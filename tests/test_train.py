@@ -26,7 +26,7 @@ def test_a_test_picture_that_is_gone_at_the_end_is_named_and_the_report_is_there
         (data / "testA/02.png").unlink()
 
     monkeypatch.setattr(Experiment, "train", train_and_lose)
-    with pytest.raises(UnreadableImageError, match=r"testA/02.png: .*put it back"):
+    with pytest.raises(UnreadableImageError, match=r"testA/02.png: .*restore it"):
         train.main(["train", *TINY, "--max_steps=1", f"--data={data}", f"--workdir={workdir}"])
     assert capsys.readouterr().out.endswith(f"report:      {workdir / 'report.html'}\n")
     assert "data-step" in (workdir / "report.html").read_text()

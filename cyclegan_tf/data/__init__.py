@@ -1,1 +1,1 @@
-"""Both domains: where pictures come from and how they become batches."""
+"""Input pipeline: image sources, preprocessing, augmentation and training batches."""

@@ -1,7 +1,7 @@
-"""Random changes of training pictures, as pure functions of a picture and a seed.
+"""Random augmentations, as pure functions of an image and a seed.
 
-Every function takes a seed of shape `(2,)` (int32 or int64) and gives the same result for the
-same seed; none reads or changes any state, so they run in any order and on any thread.
+Every function takes a seed of shape `(2,)` (int32 or int64) and returns the same result for the
+same seed. The functions keep no state, so they can run in any order and on any thread.
 """
 
 import math
@@ -20,48 +20,48 @@ def augment(
     crop_size: int | None,
     labels: bool = False,
 ) -> tf.Tensor:
-    """Rotates, crops, flips and recolours a picture, in this order.
+    """Rotates, crops, flips and recolours an image, in this order.
 
-    Rotation precedes the crop, which cuts most of what rotation had to fill in at the border.
-    Pictures of one size are moved alike by the same seed, whatever they show.
+    Rotation comes first because the crop removes most of the border that rotation fills in.
+    Two images of the same size get the same geometric changes from the same seed.
 
     Args:
         image: uint8 in [0, 255], shape `(height, width, channels)`.
-        seed: Shape `(2,)`; each augmentation folds its own number into it, so that one does
-            not change what another does.
-        names: Any of `run_options.AUGMENTATIONS`. Without `crop`, the crop is the centre.
-        crop_size: Side of the crop in pixels, or None for no crop at all.
-        labels: Whether the picture is a label map. Its values are moved but never mixed or
-            recoloured; `to_uint8` gives the class numbers back.
+        seed: Shape `(2,)`; each augmentation folds its own number into it, so that enabling
+            one does not affect another.
+        names: Any of `run_options.AUGMENTATIONS`. Without `crop`, the centre is cropped.
+        crop_size: Side of the crop in pixels, or None for no crop.
+        labels: Whether the image is a label map. Label maps are moved but never interpolated or
+            recoloured; `to_uint8` recovers the class numbers.
 
     Returns:
-        float32 in [-1, 1], shape `(crop_size, crop_size, channels)`, or the picture's own.
+        float32 in [-1, 1], shape `(crop_size, crop_size, channels)`, or of the input.
     """
     seeds = {
         name: tf.random.experimental.stateless_fold_in(seed, number)
         for number, name in enumerate(AUGMENTATIONS)
     }
-    picture = to_float(image)
+    image = to_float(image)
     if "rotate" in names:
-        picture = rotate(picture, seeds["rotate"], nearest=labels)
+        image = rotate(image, seeds["rotate"], nearest=labels)
     if crop_size is not None:
         random = "crop" in names
-        picture = crop(picture, crop_size, seeds["crop"] if random else None)
+        image = crop(image, crop_size, seeds["crop"] if random else None)
     if "flip" in names:
-        picture = flip(picture, seeds["flip"])
+        image = flip(image, seeds["flip"])
     if "colour" in names and not labels:
-        picture = colour(picture, seeds["colour"])
-    return picture
+        image = colour(image, seeds["colour"])
+    return image
 
 
 def flip(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Mirrors left and right with probability 1/2; any dtype, `(height, width, channels)`."""
+    """Flips left and right with probability 1/2; any dtype, `(height, width, channels)`."""
     mirrored = tf.random.stateless_uniform((), seed) < 0.5
     return tf.where(mirrored, tf.reverse(image, [1]), image)
 
 
 def crop(image: tf.Tensor, size: int, seed: tf.Tensor | None) -> tf.Tensor:
-    """Cuts a square out of a picture: each place equally likely, or the centre.
+    """Crops a square at a uniformly random position, or at the centre.
 
     Args:
         image: Any dtype, shape `(height, width, channels)`, each side at least `size`.
@@ -83,15 +83,15 @@ def crop(image: tf.Tensor, size: int, seed: tf.Tensor | None) -> tf.Tensor:
 def rotate(
     image: tf.Tensor, seed: tf.Tensor, degrees: float = 10.0, nearest: bool = False
 ) -> tf.Tensor:
-    """Turns a picture about its centre by an angle between `-degrees` and `degrees`.
+    """Rotates an image about its centre by a random angle of at most `degrees` either way.
 
-    What comes in from outside is mirrored at the border.
+    Pixels from outside the image are filled in by reflection at the border.
 
     Args:
         image: float32, shape `(height, width, channels)`.
         seed: Shape `(2,)`.
         degrees: Largest angle, positive.
-        nearest: Whether to take the nearest pixel; otherwise pixels are interpolated bilinearly.
+        nearest: Whether to interpolate with the nearest pixel instead of bilinearly.
 
     Returns:
         Same dtype and shape.
@@ -103,8 +103,8 @@ def rotate(
 def colour(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Changes brightness by up to 10 % of the range, contrast and saturation by up to 20 %.
 
-    Contrast scales the distance to the picture's mean, saturation that to each pixel's luma
-    (ITU-R BT.601), which only RGB has. An alpha channel (the last of 2 or 4) is left alone.
+    Contrast scales each pixel's distance to the image's mean, and saturation (RGB only) its
+    distance to its own luma (ITU-R BT.601). An alpha channel (the last of 2 or 4) is unchanged.
 
     Args:
         image: float32 in [-1, 1], shape `(height, width, channels)`.
@@ -127,11 +127,11 @@ def colour(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _turn(image: tf.Tensor, angle: tf.Tensor, nearest: bool = False) -> tf.Tensor:
-    """Rotates counter-clockwise by `angle` (radians) about the centre of the picture."""
+    """Rotates counter-clockwise by `angle` (radians) about the centre of the image."""
     size = tf.shape(image)[:2]
     centre_y, centre_x = tf.unstack(tf.cast(size - 1, tf.float32) / 2.0)
     cos, sin = tf.cos(angle), tf.sin(angle)
-    # Where the value of an output pixel (x, y) comes from, as the operation wants it.
+    # The operation expects the map from output coordinates (x, y) to input coordinates.
     to_input = [
         *(cos, -sin, centre_x - cos * centre_x + sin * centre_y),
         *(sin, cos, centre_y - sin * centre_x - cos * centre_y),

@@ -1,4 +1,4 @@
-"""The readable pictures of one domain, decoded once and kept as far as memory is given."""
+"""The readable images of one domain, decoded once and cached up to a memory limit."""
 
 import logging
 import os
@@ -14,20 +14,20 @@ from cyclegan_tf.data.sources import ImageSource
 from cyclegan_tf.images.images import UnreadableImageError
 from cyclegan_tf.progress import progress_bar
 
-_AT_ONCE = 64  # Pictures in work while loading; bounds what waits beside the cache.
+_AT_ONCE = 64  # Images in flight while loading; bounds the memory used besides the cache.
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """The readable pictures of one domain, fitted to a geometry, by number.
+    """The readable images of one domain, resized to a geometry and accessed by number.
 
     Attributes:
-        names: Of the readable pictures, for messages.
-        indices: Where each readable picture stands in its source.
-        sizes: Height and width of each, fitted.
-        channels: Of all pictures, 1 to 4.
-        labels: Whether the pictures are label maps, which their geometry tells.
+        names: Names of the readable images, for messages.
+        indices: Index of each readable image in its source.
+        sizes: Height and width of each image after resizing, in pixels.
+        channels: Channels of every image, 1 to 4.
+        labels: Whether the images are label maps, as given by their geometry.
     """
 
     names: Sequence[str]
@@ -48,24 +48,23 @@ class Domain:
         name: str,
         progress: bool = True,
     ) -> "Domain":
-        """Decodes every picture once, names the unreadable ones, and keeps what fits.
+        """Decodes every image once, logs unreadable ones, and caches images up to a limit.
 
         Args:
-            source: The pictures.
-            geometry: What to fit them to.
-            cache_gb: Memory for fitted pictures in GiB; the others are decoded each time.
-            name: Of the domain, for messages, such as `trainA`.
-            progress: Whether to show a bar when it takes longer than two seconds.
+            source: The images.
+            geometry: How to resize them.
+            cache_gb: Memory for resized images in GiB; the others are decoded at each use.
+            name: Name of the domain for messages, such as `trainA`.
+            progress: Whether to show a progress bar after two seconds.
 
         Raises:
-            UserError: If more than a quarter of the pictures are unreadable, as soon as that
-                is known.
+            UserError: As soon as more than a quarter of the images are unreadable.
         """
 
         def read(index: int) -> np.ndarray:
-            picture = source[index]
+            image = source[index]
             try:
-                return geometry.fit(picture)
+                return geometry.fit(image)
             except UnreadableImageError as error:
                 raise UnreadableImageError(f"{source.names[index]}: {error}") from error
 
@@ -88,7 +87,7 @@ class Domain:
                 cached[index] = outcome
         if bad:
             _log.warning(
-                "domain %s: %d of %d pictures are unreadable and skipped: %s",
+                "domain %s: %d of %d images are unreadable and skipped: %s",
                 *(name, len(bad), len(source), some(bad)),
             )
         names = [source.names[index] for index in good]
@@ -98,7 +97,7 @@ class Domain:
         return len(self.indices)
 
     def __getitem__(self, number: int) -> np.ndarray:
-        """Gives the fitted picture, uint8 [0, 255], shape `(height, width, channels)`."""
+        """Returns a resized image, uint8 [0, 255], shape `(height, width, channels)`."""
         index = self.indices[number]
         cached = self._cached.get(index)
         return self._read(index) if cached is None else cached
@@ -107,7 +106,7 @@ class Domain:
 def _read_all(
     read: Callable[[int], np.ndarray], count: int, name: str, progress: bool
 ) -> Iterator[np.ndarray | UnreadableImageError]:
-    """Reads pictures 0 to `count` on all cores, giving them, or why not, in order."""
+    """Reads `count` images on all cores and yields them, or their errors, in order."""
 
     def attempt(index: int) -> np.ndarray | UnreadableImageError:
         try:

@@ -1,4 +1,4 @@
-"""Pictures in folders, and which files of two folders belong together."""
+"""Images in folders, and pairing of two folders by file name."""
 
 import logging
 import os
@@ -13,14 +13,14 @@ from cyclegan_tf.data.picture_files import open_folder
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images.images import UnreadableImageError
 
-MAX_LOST_FRACTION = 0.25  # Of a domain's pictures; with more, it is not what the user meant.
+MAX_LOST_FRACTION = 0.25  # Of a domain's images; losing more is likely a mistake.
 _NAMED_AT_MOST = 20
 _MARKS = "A|B|leftImg8bit|gtFine_labelIds|gtFine_labelTrainIds"
 _log = logging.getLogger(__name__)
 
 
 class FolderSource:
-    """The pictures below a folder, sorted by path; other files are ignored and counted."""
+    """The images below a folder, sorted by path; other files are ignored and counted."""
 
     def __init__(
         self, folder: str | os.PathLike[str], read: Callable[[Path | bytes], np.ndarray]
@@ -28,18 +28,17 @@ class FolderSource:
         """Lists the folder.
 
         Args:
-            folder: Where to look, nested folders included; may be packed.
-            read: Decodes a picture.
+            folder: The folder, searched recursively; may be packed.
+            read: Decodes an image.
 
         Raises:
-            UserError: If the folder is missing, holds no picture, or what it is packed in is
-                damaged.
+            UserError: If the folder is missing, holds no images, or its packed files are damaged.
         """
         self._files = open_folder(folder)
         self.names, ignored = self._files.names, self._files.ignored
         if not self.names:
-            raise UserError(f"{folder} holds no pictures ({ignored} other files)")
-        _log.info("%s: %d pictures, %d other files ignored", folder, len(self.names), ignored)
+            raise UserError(f"{folder} holds no images ({ignored} other files)")
+        _log.info("%s: %d images, %d other files ignored", folder, len(self.names), ignored)
         self.folder, self._read = folder, read
 
     def __len__(self) -> int:
@@ -50,28 +49,28 @@ class FolderSource:
         try:
             return self._read(encoded)
         except UnreadableImageError as error:
-            if isinstance(encoded, Path):  # Whose name is said already.
+            if isinstance(encoded, Path):  # The message already names the file.
                 raise
             path = Path(self.folder, self.names[index])
             raise UnreadableImageError(f"{path}: {error}") from error
 
     def only(self, names: Sequence[str]) -> "FolderSource":
-        """Gives the same folder with some of its pictures, in the order given."""
+        """Returns the same folder restricted to some of its images, in the given order."""
         chosen = copy(self)
         chosen.names = names
         return chosen
 
 
 def partners(a: FolderSource, b: FolderSource) -> tuple[FolderSource, FolderSource]:
-    """Pairs the files of two folders by their names, and leaves out those without a partner.
+    """Pairs the files of two folders by name, and skips files without a partner.
 
     Returns:
-        Both folders with as many pictures, of which the i-th belong together.
+        Both folders restricted to paired images; the i-th images of both are a pair.
 
     Raises:
-        UserError: If more than a quarter of a folder have no partner.
+        UserError: If more than a quarter of a folder's images have no partner.
     """
-    # Of several with one name, the first has the partner.
+    # If several files share a name, the first one is paired.
     files_a, files_b = (
         dict(zip(reversed(stems(source.names)), reversed(source.names), strict=True))
         for source in (a, b)
@@ -82,22 +81,22 @@ def partners(a: FolderSource, b: FolderSource) -> tuple[FolderSource, FolderSour
         alone = sorted(set(source.names) - set(kept))
         if len(alone) > MAX_LOST_FRACTION * len(source):
             raise UserError(
-                f"{len(alone)} of the {len(source)} pictures in {source.folder} have no partner in "
-                f"{other.folder}: {some(alone)}; the pictures of a pair need the same name, but "
+                f"{len(alone)} of the {len(source)} images in {source.folder} have no partner in "
+                f"{other.folder}: {some(alone)}; both images of a pair need the same name, except "
                 "for the suffix and an _A or _B before it"
             )
         if alone:
             _log.warning(
-                "%s: %d of %d pictures have no partner in %s and are left out: %s",
+                "%s: %d of %d images have no partner in %s and are skipped: %s",
                 *(source.folder, len(alone), len(source), other.folder, some(alone)),
             )
     return a.only(kept_a), b.only(kept_b)
 
 
 def stems(names: Sequence[str]) -> list[str]:
-    """Gives what names of pictures have to agree in: all but the suffix and a domain's mark.
+    """Returns the part of each file name that a pair shares: no suffix and no domain mark.
 
-    That is _A or _B, or what Cityscapes writes there.
+    Domain marks are _A and _B, and the marks of Cityscapes.
     """
     return [
         re.sub(rf"_({_MARKS})$", "", str(PurePosixPath(name).with_suffix(""))) for name in names
@@ -105,24 +104,24 @@ def stems(names: Sequence[str]) -> list[str]:
 
 
 def check_unreadable(name: str, bad: Sequence[str], count: int) -> None:
-    """Checks, while pictures are read, that not too many of them could not be.
+    """Raises an error once too many images have turned out to be unreadable.
 
     Args:
-        name: Of what is read.
-        bad: What is wrong with those that could not be read so far.
-        count: Pictures altogether.
+        name: Name of the domain or folder, for the message.
+        bad: Messages for the images that could not be read so far.
+        count: Total number of images.
 
     Raises:
-        UserError: If they are more than `MAX_LOST_FRACTION`.
+        UserError: If more than `MAX_LOST_FRACTION` of the images are unreadable.
     """
     if len(bad) > MAX_LOST_FRACTION * count:
         raise UserError(
-            f"{name}: too many of the {count} pictures are unreadable, already {len(bad)}: "
+            f"{name}: too many of the {count} images are unreadable, already {len(bad)}: "
             f"{some(bad)}"
         )
 
 
 def some(names: Sequence[str]) -> str:
-    """Joins names for a message, the first twenty and the number of the others."""
+    """Joins names for a message: the first twenty, and the number of the others."""
     more = len(names) - _NAMED_AT_MOST
     return "; ".join(names[:_NAMED_AT_MOST]) + (f"; and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""The official code's preprocess modes: from a picture of any size to the network's size."""
+"""Preprocessing modes of the official PyTorch code: resizing and cropping to the network's size."""
 
 from dataclasses import dataclass
 
@@ -12,26 +12,26 @@ from cyclegan_tf.images.images import MAX_PIXELS, UnreadableImageError
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a picture of any size becomes one of the network's size, as the official code has it.
+    """How images are resized and cropped, with the modes of the official PyTorch code.
 
-    - `resize_and_crop`: to `load_size` x `load_size`, then a crop of `crop_size`.
-    - `resize`: to `load_size` x `load_size`.
-    - `crop`: a crop of `crop_size`. Differs from the official code, which fails on a smaller
-      picture: it is enlarged until it covers the crop.
-    - `scale_width`: to width `load_size`, the height in proportion but at least `crop_size`.
-    - `scale_width_and_crop`: the same, then a crop of `crop_size`.
-    - `none`: as it is.
+    - `resize_and_crop`: resize to `load_size` x `load_size`, then crop to `crop_size`.
+    - `resize`: resize to `load_size` x `load_size`.
+    - `crop`: crop to `crop_size`. Differs from the official code, which fails on smaller
+      images: they are enlarged until they cover the crop.
+    - `scale_width`: resize to width `load_size` and proportional height, at least `crop_size`.
+    - `scale_width_and_crop`: the same, then crop to `crop_size`.
+    - `none`: unchanged.
 
-    Without a crop, each side is then rounded to a multiple of `multiple`, which the networks
-    need, by resizing (the official code does so for `none` only, and to multiples of 4).
+    Without a crop, images are then resized so that each side is a multiple of `multiple`, as the
+    networks require (the official code does so for `none` only, with multiples of 4).
 
     Attributes:
         preprocess: One of `cyclegan_tf.config.run_options.PREPROCESS`.
-        load_size: In pixels.
-        crop_size: In pixels.
-        multiple: What the sides of a picture have to be multiples of, in pixels.
-        nearest: Whether resizing takes the nearest pixel instead of mixing several (bicubic), as
-            label maps need it, whose values are class numbers.
+        load_size: Size to resize to, in pixels.
+        crop_size: Side of the crop, in pixels.
+        multiple: Required divisor of the sides of an image, in pixels.
+        nearest: Whether to resize with the nearest pixel instead of bicubic interpolation.
+            Required for label maps.
     """
 
     preprocess: str = "resize_and_crop"
@@ -44,7 +44,7 @@ class Geometry:
         """Checks the values.
 
         Raises:
-            UserError: If the mode is unknown or the crop larger than what it is cut from.
+            UserError: If the mode is unknown, or the crop is larger than the resized image.
         """
         if self.preprocess not in PREPROCESS:
             modes = ", ".join(PREPROCESS)
@@ -57,12 +57,12 @@ class Geometry:
 
     @property
     def crop(self) -> int | None:
-        """Side of the crop in pixels, None without one."""
+        """Side of the crop in pixels, or None."""
         return self.crop_size if self.preprocess.endswith("crop") else None
 
     @property
     def output_size(self) -> tuple[int | None, int | None]:
-        """Height and width that the networks see; None where pictures differ."""
+        """Height and width of the networks' input in pixels; None where images differ."""
         if self.preprocess == "scale_width":
             return None, self._rounded(self.load_size)
         if self.preprocess == "none":
@@ -71,7 +71,7 @@ class Geometry:
         return side, side
 
     def fit(self, image: np.ndarray) -> np.ndarray:
-        """Resizes a picture, ready for the crop if there is one.
+        """Resizes an image. The crop, if any, comes later.
 
         Args:
             image: uint8 in [0, 255], shape `(height, width, channels)`.
@@ -80,21 +80,21 @@ class Geometry:
             uint8 in [0, 255], same number of channels.
 
         Raises:
-            UnreadableImageError: If more than `images.MAX_PIXELS` would come of it, as of a
-                picture of one row that is enlarged until it covers the crop.
+            UnreadableImageError: If the result would exceed `images.MAX_PIXELS`, for example if an
+                image of one row is enlarged until it covers the crop.
         """
         height, width, channels = image.shape
         size = self._fitted(height, width)
         if size[0] * size[1] > MAX_PIXELS:
             raise UnreadableImageError(
-                f"{width}x{height} pixels are too narrow for preprocess={self.preprocess}: they "
-                f"would become {size[1]}x{size[0]}"
+                f"{width}x{height} pixels are too narrow for preprocess={self.preprocess}: the "
+                f"image would be resized to {size[1]}x{size[0]}"
             )
         if size == (height, width):
             return image
-        picture = Image.fromarray(image[..., 0] if channels == 1 else image)
+        pillow_image = Image.fromarray(image[..., 0] if channels == 1 else image)
         method = Image.Resampling.NEAREST if self.nearest else Image.Resampling.BICUBIC
-        resized = picture.resize(size[::-1], method)
+        resized = pillow_image.resize(size[::-1], method)
         return np.asarray(resized).reshape(*size, channels)
 
     def _fitted(self, height: int, width: int) -> tuple[int, int]:

@@ -1,8 +1,8 @@
-"""Packed folders: the files of one, as they are, in a few large ones that are read by name.
+"""Packed folders: the unchanged files of a folder, stored in a few large files, read by name.
 
-The folder `DIR/trainA`, when it is packed, is an index, `DIR/trainA.packed.json`, and shards
-beside it. Of files that were no readable pictures, only the names are kept, so that everything
-that goes by names (pairs, order, messages) goes as it did before.
+The folder `DIR/trainA`, when packed, is an index, `DIR/trainA.packed.json`, and shards next to
+it. Unreadable images are not stored, but the index lists their names, so that pairing, order and
+messages stay the same as for the original folder.
 """
 
 import json
@@ -22,12 +22,12 @@ _FORMAT = "cyclegan_tf packed folder 1"
 
 @dataclass(frozen=True)
 class Index:
-    """What a packed folder holds.
+    """The index of a packed folder.
 
     Attributes:
-        shards: The files, in the order of their records.
-        pictures: Checksums by name, in the order of the records.
-        unreadable: Why other files were left out, by name.
+        shards: The shards, in the order of their records.
+        pictures: Checksums of the images by name, in the order of the records.
+        unreadable: Reasons why other files were skipped, by name.
     """
 
     shards: list[Shard]
@@ -43,7 +43,7 @@ class Index:
         """Reads the index of a packed folder.
 
         Raises:
-            UserError: If it is damaged, or none.
+            UserError: If it is damaged or of another format.
         """
         path = _index_path(folder)
         try:
@@ -53,33 +53,33 @@ class Index:
             shards = [Shard(**shard) for shard in found["shards"]]
             index = cls(shards, dict(found["pictures"]), dict(found["unreadable"]))
             if sum(shard.records for shard in shards) != len(index.pictures):
-                raise ValueError("it has not as many names as its shards have records")
+                raise ValueError("it lists more or fewer names than its shards hold records")
             return index
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{path} is no index of packed pictures, or damaged: copy or pack the data set "
-                f"again ({error})"
+                f"{path} is damaged or not an index of packed images; copy or pack the data "
+                f"set again ({error})"
             ) from error
 
 
 def is_packed(folder: Path) -> bool:
-    """Whether a folder, which is not there itself, is there packed."""
+    """Returns whether the packed form of a folder exists."""
     return _index_path(folder).is_file()
 
 
 def checksum(name: str, content: bytes) -> int:
-    """Returns what ties a file to its name."""
+    """Returns a CRC-32 of a file's name and content."""
     return zlib.crc32(content, zlib.crc32(os.fsencode(name)))
 
 
 class PackedFiles:
-    """The pictures of a packed folder, see `picture_files.PictureFiles`.
+    """The images of a packed folder, see `picture_files.PictureFiles`.
 
     Args:
-        folder: As it was called when it was none yet packed.
+        folder: Path of the original folder.
 
     Raises:
-        UserError: If the index or a shard is missing, damaged or cut off.
+        UserError: If the index or a shard is missing, damaged or truncated.
     """
 
     ignored = 0
@@ -91,24 +91,24 @@ class PackedFiles:
         self._records = Records(folder.parent, self._index.shards)
 
     def encoded(self, name: str) -> bytes:
-        """Gives a file's content, the same as when it was packed.
+        """Returns a file's original content.
 
         Raises:
-            UnreadableImageError: If it was left out.
-            UserError: If it is damaged.
+            UnreadableImageError: If the file was skipped during packing.
+            UserError: If the shard is damaged.
         """
         if name in self._index.unreadable:
             raise UnreadableImageError(
-                f"{self._folder / name}: left out when packed: {self._index.unreadable[name]}"
+                f"{self._folder / name}: skipped when packed: {self._index.unreadable[name]}"
             )
         number = self._numbers[name]
         try:
             content = self._records[number]
             if checksum(name, content) != self._index.pictures[name]:
-                raise RuntimeError("another checksum than in the index")
+                raise RuntimeError("its checksum differs from the index")
         except RuntimeError as error:
             raise UserError(
-                f"{self._records.path(number)} is damaged at {name}: copy or pack the data set "
+                f"{self._records.path(number)} is damaged at {name}; copy or pack the data set "
                 f"again ({error})"
             ) from error
         return content

@@ -1,4 +1,4 @@
-"""The files of a folder of pictures, whether each lies there by itself or all are packed."""
+"""The image files of a folder, stored individually or packed."""
 
 import os
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ from cyclegan_tf.images.images import find_images
 
 
 class PictureFiles(Protocol):
-    """The pictures of a folder by name, still encoded.
+    """The images of a folder by name, still encoded.
 
     Attributes:
-        names: Their paths below the folder, with `/` between the parts, sorted.
-        ignored: How many other files there are.
+        names: Paths relative to the folder, with `/` between the parts, sorted.
+        ignored: Number of other files.
     """
 
     names: Sequence[str]
     ignored: int
 
     def encoded(self, name: str) -> Path | bytes:
-        """Gives a picture's file or, where it has none of its own, what that would hold.
+        """Returns the path of an image, or its encoded bytes if it is packed.
 
         Raises:
-            UnreadableImageError: If it is known to be damaged.
-            UserError: If what it is packed in is damaged.
+            UnreadableImageError: If the image is known to be damaged.
+            UserError: If its packed file is damaged.
         """
         ...
 
 
 class FolderFiles:
-    """The pictures below a folder, see `PictureFiles`.
+    """The images below a folder, see `PictureFiles`.
 
     Raises:
         UserError: If the folder is missing or cannot be listed.
@@ -43,20 +43,20 @@ class FolderFiles:
         self.names, self.ignored = find_images(folder)
 
     def encoded(self, name: str) -> Path:
-        """Gives a picture's file."""
+        """Returns the path of an image."""
         return self._folder / name
 
 
 def has_folder(path: str | os.PathLike[str]) -> bool:
-    """Whether there is a folder at a path, as it is or packed."""
+    """Returns whether a folder exists at a path, packed or not."""
     return os.path.isdir(path) or is_packed(Path(path))
 
 
 def open_folder(path: str | os.PathLike[str]) -> PictureFiles:
-    """Opens a folder, as it is or packed.
+    """Opens a folder, packed or not.
 
     Raises:
-        UserError: If it is missing, cannot be listed, or what it is packed in is damaged.
+        UserError: If it is missing, cannot be listed, or its packed files are damaged.
     """
     folder = Path(path)
     return PackedFiles(folder) if not folder.is_dir() and is_packed(folder) else FolderFiles(folder)

@@ -1,8 +1,8 @@
-"""From sources to batches: a stream in which batch k depends on the seed and k alone.
+"""Training batches: a stream in which batch k depends only on the seed and k.
 
-What is deterministic (decoding, resizing) is done once and kept; what is random (order, crop,
-flip, ...) is computed anew for each batch from its number. So a run resumes at any step at no
-cost, sees the same batches on any number of replicas, and never gets the same crop for good.
+Deterministic work (decoding, resizing) is done once and cached. Random work (order, crop, flip
+and so on) is computed for each batch from its number. As a result, resuming at any step is
+free, the batches do not depend on the number of replicas, and crops differ in every epoch.
 """
 
 import contextlib
@@ -23,12 +23,12 @@ from cyclegan_tf.images.images import UnreadableImageError
 
 @dataclass(frozen=True)
 class Share:
-    """The part of every global batch that one of several input pipelines gives.
+    """The part of every global batch that one of several input pipelines produces.
 
     Args:
-        index: Of the pipeline.
-        count: Of pipelines; each gives as many neighbouring pictures of a batch.
-        replicas: Over all pipelines; each takes as many neighbouring pictures.
+        index: Index of the pipeline.
+        count: Number of pipelines. Each produces an equal, contiguous part of a batch.
+        replicas: Number of replicas over all pipelines. Each takes an equal, contiguous part.
     """
 
     index: int = 0
@@ -37,12 +37,12 @@ class Share:
 
 
 def keep_pairs(domain_a: Domain, domain_b: Domain) -> tuple[Domain, Domain]:
-    """Drops, from two aligned domains, the pictures whose partner was unreadable."""
+    """Removes the images whose partner was unreadable from two aligned domains."""
     both = set(domain_a.indices) & set(domain_b.indices)
 
     def kept(domain: Domain) -> Domain:
-        pictures = zip(domain.indices, domain.names, domain.sizes, strict=True)
-        indices, names, sizes = zip(*(one for one in pictures if one[0] in both), strict=True)
+        images = zip(domain.indices, domain.names, domain.sizes, strict=True)
+        indices, names, sizes = zip(*(one for one in images if one[0] in both), strict=True)
         return replace(domain, indices=indices, names=names, sizes=sizes)
 
     return kept(domain_a), kept(domain_b)
@@ -50,13 +50,13 @@ def keep_pairs(domain_a: Domain, domain_b: Domain) -> tuple[Domain, Domain]:
 
 @contextlib.contextmanager
 def naming_pictures() -> Iterator[None]:
-    """Names the picture where a stream ends because one can no longer be read.
+    """Turns TensorFlow's error about an image that can no longer be read into one that names it.
 
-    TensorFlow passes on what went wrong as text alone.
+    TensorFlow passes on only the text of the original error.
 
     Raises:
         UnreadableImageError: In place of TensorFlow's error.
-        UserError: Likewise, if more than the picture is damaged, as where it is packed.
+        UserError: Likewise, if the packed file that holds the image is damaged.
     """
     kinds = f"{UnreadableImageError.__name__}|{UserError.__name__}"
     try:
@@ -67,12 +67,12 @@ def naming_pictures() -> Iterator[None]:
             raise
         if found[1] == UserError.__name__:
             raise UserError(found[2]) from error
-        reason = f"{found[2]}; it could be read before, so put it back and go on"
+        reason = f"{found[2]}; it was readable before; restore it and resume"
         raise UnreadableImageError(reason) from error
 
 
 def epoch_steps(domain_a: Domain, domain_b: Domain, batch_size: int) -> int:
-    """Steps of an epoch: whole batches of the longer domain, at least one."""
+    """Returns the steps of an epoch: full batches of the larger domain, at least one."""
     return max(1, max(len(domain_a), len(domain_b)) // batch_size)
 
 
@@ -88,34 +88,34 @@ def unpaired_dataset(
     stop_step: int | None = None,
     share: Share = Share(),
 ) -> tf.data.Dataset:
-    """Streams training batches; batch k is a pure function of `seed` and k.
+    """Streams unpaired training batches; batch k is a pure function of `seed` and k.
 
-    The p-th picture of the stream in a domain of n pictures is number p mod n of a permutation
-    drawn for epoch p div n of this domain, so each domain is walked at its own length. The
-    permutation is computed element by element, which is why starting at any step costs nothing.
+    In a domain of n images, the p-th image of the stream is number p mod n of the permutation of
+    epoch p div n. Each domain has epochs of its own length. Permutations are computed element
+    by element, so starting at any step is free.
 
     Args:
-        domain_a: Pictures of domain A, fitted to `geometry`.
-        domain_b: Pictures of domain B, likewise.
-        geometry: Gives the crop.
+        domain_a: Images of domain A, resized to `geometry`.
+        domain_b: Images of domain B, likewise.
+        geometry: Defines the crop.
         augment: Any of `cyclegan_tf.config.run_options.AUGMENTATIONS`.
-        batch_size: Over all replicas.
+        batch_size: Global batch size, over all replicas.
         seed: Any integer.
-        start_step: Number of the first batch, from 0.
-        stop_step: Number after the last batch; None for a stream without end.
-        share: The part of each batch that is wanted.
+        start_step: Index of the first batch, from 0.
+        stop_step: Index after the last batch; None for an infinite stream.
+        share: The part of each batch to produce.
 
     Returns:
         Pairs `(real_a, real_b)`, float32 in [-1, 1], shape
         `(batch_size / replicas, height, width, channels)`.
 
     Raises:
-        UserError: If `batch_size` exceeds 1 where pictures keep their sizes.
+        UserError: If `batch_size` exceeds 1 although image sizes differ.
     """
 
     def pair(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tuple(
-            _picture(domain, *_shuffled(len(domain), seed, salt, position), augment, geometry)
+            _image(domain, *_shuffled(len(domain), seed, salt, position), augment, geometry)
             for salt, domain in enumerate((domain_a, domain_b))
         )
 
@@ -134,31 +134,31 @@ def paired_dataset(
     stop_step: int | None = None,
     share: Share = Share(),
 ) -> tf.data.Dataset:
-    """Streams training batches of pairs; batch k is a pure function of `seed` and k.
+    """Streams paired training batches; batch k is a pure function of `seed` and k.
 
-    As `unpaired_dataset`, but the i-th pictures of both domains come together, and rotation,
-    crop and flip are the same for both. `colour` is for the input A only: a target that changes
-    at random could not be learned.
+    Like `unpaired_dataset`, but the i-th images of both domains come together, with the same
+    rotation, crop and flip. `colour` changes only the input A: a randomly changed target could
+    not be learned.
 
     Args:
-        domain_a: Pictures of domain A, fitted to `geometry`.
-        domain_b: Their partners, as many; label maps are fitted to its `nearest` form.
-        geometry: Gives the crop.
+        domain_a: Images of domain A, resized to `geometry`.
+        domain_b: Their partners, equally many; label maps are resized with `nearest`.
+        geometry: Defines the crop.
         augment: Any of `cyclegan_tf.config.run_options.AUGMENTATIONS`.
-        batch_size: Over all replicas.
+        batch_size: Global batch size, over all replicas.
         seed: Any integer.
-        start_step: Number of the first batch, from 0.
-        stop_step: Number after the last batch; None for a stream without end.
-        share: The part of each batch that is wanted.
+        start_step: Index of the first batch, from 0.
+        stop_step: Index after the last batch; None for an infinite stream.
+        share: The part of each batch to produce.
 
     Returns:
         Pairs `(real_a, real_b)`, float32 in [-1, 1], shape
-        `(batch_size / replicas, height, width, channels)`. `to_uint8` gives the class numbers of
-        label maps back.
+        `(batch_size / replicas, height, width, channels)`. `to_uint8` recovers the class numbers
+        of label maps.
 
     Raises:
-        UserError: If `batch_size` exceeds 1 where pictures keep their sizes, or the pictures of
-            a pair differ in size.
+        UserError: If `batch_size` exceeds 1 although image sizes differ, or the two images of a
+            pair differ in size.
     """
     _check_sizes(domain_a, domain_b, geometry)
     kept_colours = [name for name in augment if name != "colour"]
@@ -166,8 +166,8 @@ def paired_dataset(
     def pair(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         number, change = _shuffled(len(domain_a), seed, 0, position)
         return (
-            _picture(domain_a, number, change, augment, geometry),
-            _picture(domain_b, number, change, kept_colours, geometry),
+            _image(domain_a, number, change, augment, geometry),
+            _image(domain_b, number, change, kept_colours, geometry),
         )
 
     return _batches(pair, geometry, batch_size, start_step, stop_step, share)
@@ -182,14 +182,14 @@ def _check_sizes(domain_a: Domain, domain_b: Domain, geometry: Geometry) -> None
     ]
     if unequal:
         raise UserError(
-            f"the pictures of a pair must have one size; preprocess={geometry.preprocess} leaves "
-            f"{len(unequal)} of {len(domain_a)} with different ones: {some(unequal)}; "
-            "resize_and_crop makes them equal"
+            f"both images of a pair must have the same size; with preprocess={geometry.preprocess} "
+            f"{len(unequal)} of {len(domain_a)} pairs differ: {some(unequal)}; "
+            "resize_and_crop makes sizes equal"
         )
 
 
 def _shuffled(count: int, seed: int, salt: int, position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Says which of `count` pictures stands at a position, and gives the seed of its changes."""
+    """Returns the image number at a position of the stream, and the seed of its augmentation."""
     epoch, offset = position // count, position % count
     root = tf.constant([seed, salt], tf.int64)
     order = tf.random.experimental.stateless_fold_in(root, 2 * epoch)
@@ -198,14 +198,14 @@ def _shuffled(count: int, seed: int, salt: int, position: tf.Tensor) -> tuple[tf
     return number, tf.random.experimental.stateless_fold_in(root, 2 * position + 1)
 
 
-def _picture(
+def _image(
     domain: Domain,
     number: tf.Tensor,
     change: tf.Tensor,
     augment: Collection[str],
     geometry: Geometry,
 ) -> tf.Tensor:
-    """Gives a picture as the networks see it, float32 in [-1, 1], changed by a seed."""
+    """Returns an augmented and cropped image, float32 in [-1, 1]."""
     image = tf.numpy_function(domain.__getitem__, [number], tf.uint8, stateful=False)
     image = tf.ensure_shape(image, (None, None, domain.channels))
     image = augmentation.augment(image, change, augment, geometry.crop, domain.labels)
@@ -220,10 +220,10 @@ def _batches(
     stop_step: int | None,
     share: Share,
 ) -> tf.data.Dataset:
-    """Batches what `pair` gives for the positions of a share from one step to another."""
+    """Batches the results of `pair` for one share of the steps from `start_step` to `stop_step`."""
     if batch_size > 1 and None in geometry.output_size:
         raise UserError(
-            f"preprocess={geometry.preprocess} gives pictures of different sizes, which needs "
+            f"preprocess={geometry.preprocess} produces images of different sizes, which requires "
             f"batch_size=1, not {batch_size}"
         )
     own = batch_size // share.count
@@ -240,28 +240,28 @@ def _batches(
 
 
 def evaluation_pictures(domain: Domain, geometry: Geometry) -> tf.data.Dataset:
-    """Gives a domain's pictures in order, cropped at the centre, otherwise unchanged.
+    """Returns a domain's images in order, cropped at the centre, without augmentation.
 
     Args:
-        domain: The pictures, fitted to `geometry`.
-        geometry: Gives the crop.
+        domain: The images, resized to `geometry`.
+        geometry: Defines the crop.
 
     Returns:
-        float32 in [-1, 1], shape `(1, height, width, channels)`, each.
+        A data set of batches of one image, float32 in [-1, 1], `(1, height, width, channels)`.
     """
 
-    def picture(number: tf.Tensor) -> tf.Tensor:
-        return _picture(domain, number, tf.zeros(2, tf.int32), (), geometry)
+    def image(number: tf.Tensor) -> tf.Tensor:
+        return _image(domain, number, tf.zeros(2, tf.int32), (), geometry)
 
-    pictures = tf.data.Dataset.range(len(domain)).map(picture, num_parallel_calls=2)
-    return _with_options(pictures.batch(1).prefetch(2))
+    images = tf.data.Dataset.range(len(domain)).map(image, num_parallel_calls=2)
+    return _with_options(images.batch(1).prefetch(2))
 
 
 def _with_options(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Sets what a stream needs that is a function of numbers, and not of files."""
+    """Sets the options for a stream that is computed rather than read from files."""
     options = tf.data.Options()
-    # A distribution strategy would split the files, of which there are none.
+    # A distribution strategy would otherwise try to split the input files, which do not exist.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    # The tuning thread can miss the call to end on a busy machine, and the run then hangs.
+    # On a busy machine, the tuning thread can miss its stop signal, and the run then hangs.
     options.autotune.enabled = False
     return dataset.with_options(options)

@@ -1,4 +1,4 @@
-"""Records in files of bounded size (ArrayRecord): written one after another, read by number."""
+"""Records in files of bounded size (ArrayRecord): written in sequence, read by number."""
 
 import bisect
 import importlib
@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from cyclegan_tf.errors import UserError
 
-# Each record for itself, so that it is found by its number; pictures are compressed already.
+# One record per group allows access by number; images are already compressed.
 _WRITER_OPTIONS = "group_size:1,uncompressed"
-# In the thread that asks: on a busy machine, waiting for one of the reader takes longer than that.
+# Read in the calling thread: on a busy machine, waiting for a reader thread takes longer.
 _READER_OPTIONS = {"max_parallelism": "0"}
 
 
@@ -23,8 +23,8 @@ class Shard:
 
     Attributes:
         file: Its name, without the folder.
-        bytes: How long it is.
-        records: How many it holds.
+        bytes: Its size.
+        records: Number of records in it.
     """
 
     file: str
@@ -33,16 +33,16 @@ class Shard:
 
 
 class ShardWriter:
-    """Writes records to `NAME-00000.array_record` and so on; a context that ends the last one.
+    """Writes records to `NAME-00000.array_record` and so on; a context manager.
 
     Args:
-        folder: Where to.
-        name: What the files' names begin with.
-        max_bytes: Most bytes of records in a file. A longer record has a file of its own.
+        folder: Output folder.
+        name: Prefix of the file names.
+        max_bytes: Maximum bytes of records in a file. A larger record gets a file of its own.
 
     Raises:
         UserError: If the package array_record is missing.
-        OSError: At the context's end, if the last file cannot be written.
+        OSError: On exit, if the last file cannot be written.
     """
 
     def __init__(self, folder: Path, name: str, max_bytes: int) -> None:
@@ -63,7 +63,7 @@ class ShardWriter:
         """Writes a record.
 
         Raises:
-            OSError: If it, or one before it, cannot be written.
+            OSError: If this record or an earlier one cannot be written.
         """
         if self._records and self._bytes + len(record) > self._max_bytes:
             self._end()
@@ -78,7 +78,7 @@ class ShardWriter:
 
     @property
     def _path(self) -> Path:
-        """Of the file that is being written."""
+        """Path of the current file."""
         return self._folder / f"{self._name}-{len(self.shards):05d}.array_record"
 
     def _end(self) -> None:
@@ -93,12 +93,12 @@ class ShardWriter:
         self._writer, self._records, self._bytes = None, 0, 0
 
     def _failure(self, error: RuntimeError) -> OSError:
-        """Makes one line of what ArrayRecord says: what failed, where, and why."""
+        """Converts an error of ArrayRecord to one line that names the file and the cause."""
         return OSError(f"cannot write {self._path}: {str(error).split(';')[0]}")
 
 
 class _WholeFile(NamedTuple):
-    """Which records of a file to take, as ArrayRecord wants to be told so as not to open it."""
+    """A file and its record range, in the form that lets ArrayRecord open it lazily."""
 
     filename: str
     skip: int
@@ -107,14 +107,14 @@ class _WholeFile(NamedTuple):
 
 
 class Records:
-    """The records of some shards, by number; files are opened when they are first read from.
+    """The records of shards, by number; files are opened at their first read.
 
     Args:
-        folder: Where the shards lie.
-        shards: In order.
+        folder: Folder of the shards.
+        shards: The shards, in order.
 
     Raises:
-        UserError: If one is missing or not as long as it was, or ArrayRecord is missing.
+        UserError: If a shard is missing or has the wrong size, or array_record is missing.
     """
 
     def __init__(self, folder: Path, shards: Sequence[Shard]) -> None:
@@ -125,7 +125,7 @@ class Records:
             if found != shard.bytes:
                 has = "is missing" if found is None else f"has {found} bytes"
                 raise UserError(
-                    f"{path} {has}, expected {shard.bytes} bytes: copy or pack the data set again"
+                    f"{path} {has}, expected {shard.bytes} bytes; copy or pack the data set again"
                 )
         self._source = _array_record("array_record_data_source").ArrayRecordDataSource(
             [
@@ -136,24 +136,24 @@ class Records:
         )
 
     def __getitem__(self, number: int) -> bytes:
-        """Gives a record.
+        """Returns a record.
 
         Raises:
-            RuntimeError: If it is damaged; ArrayRecord compares checksums.
+            RuntimeError: If its checksum does not match.
         """
         return self._source[number]
 
     def path(self, number: int) -> Path:
-        """Says in which file a record is."""
+        """Returns the path of the shard that holds a record."""
         return self._paths[bisect.bisect_right(self._ends, number)]
 
 
 def _array_record(module: str) -> ModuleType:
-    """Imports a module of the package array_record, which not every platform has."""
+    """Imports a module of the package array_record, which some platforms lack."""
     try:
         return importlib.import_module(f"array_record.python.{module}")
     except ImportError as error:
         raise UserError(
-            "packed data sets need the package array_record, which there is for Linux and for "
-            "macOS on ARM: pip install array_record; or use the folder that was packed"
+            "packed data sets need the package array_record, available for Linux and for macOS on "
+            "ARM: pip install array_record; or use the original folder"
         ) from error

@@ -1,6 +1,6 @@
-"""Where pictures come from: folders, TensorFlow Datasets (TFDS), and the built-in sets.
+"""Image sources: folders, TensorFlow Datasets (TFDS), and the built-in data sets.
 
-A source gives decoded pictures by number, in a stable order, whatever lies behind it.
+A source returns decoded images by number, in a stable order, from any kind of storage.
 """
 
 import logging
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 
 _TFDS = "tfds:"
 _BOTH_WAYS = (
-    "give the pictures as `data`, which is a folder with trainA and trainB (or with train, for "
-    f"pairs A|B side by side), {_TFDS}NAME/CONFIG or one of {', '.join(BUILTIN_NAMES)}, or as two "
-    "folders, `data_a` and `data_b`"
+    "give either `data`, which is a folder with trainA and trainB (or with train, for pairs A|B "
+    f"side by side), {_TFDS}NAME/CONFIG or one of {', '.join(BUILTIN_NAMES)}; or two folders, "
+    "`data_a` and `data_b`"
 )
 _PAIRED_MODELS = "`model=pix2pix` or `model=autoencoder`"
-# Where pairs lie in a data set that keeps the pictures of a pair together; the first that is there.
+# Splits or folders of data sets that store pairs together; the first that exists is used.
 PAIRED_SPLITS = {"train": ("train",), "test": ("test", "val", "validation")}
 _Reader = Callable[..., np.ndarray]
 _log = logging.getLogger(__name__)
 
 
 class ImageSource(Protocol):
-    """Pictures by number; `source[i]` is uint8 [0, 255], shape `(height, width, channels)`.
+    """Images by number; `source[i]` is uint8 [0, 255], shape `(height, width, channels)`.
 
-    Reading raises `UnreadableImageError` where the i-th is damaged. `names[i]` says in
-    messages which it is: the path below the folder, or TFDS' identifier.
+    Reading a damaged image raises `UnreadableImageError`. `names[i]` identifies the i-th image
+    in messages: the path relative to the folder, or TFDS' identifier.
     """
 
     names: Sequence[str]
@@ -56,7 +56,7 @@ class ImageSource(Protocol):
 
 
 class Sources(NamedTuple):
-    """Both domains; `aligned` if the i-th pictures of `a` and `b` show the same thing."""
+    """Both domains; `aligned` if the i-th images of `a` and `b` are a pair."""
 
     a: ImageSource
     b: ImageSource
@@ -76,45 +76,45 @@ def open_sources(
     swap: bool = False,
     classes_b: int | None = None,
 ) -> Sources | None:
-    """Opens the two domains of a data set; pictures are decoded when they are asked for.
+    """Opens the two domains of a data set; images are decoded on access.
 
-    With `paired`, the i-th pictures of both domains belong together. These forms hold pairs:
+    With `paired`, the i-th images of both domains are a pair. These forms hold pairs:
 
-    - two folders: the files whose names agree, suffixes aside (and an `_A` or `_B` before
-      them); those without a partner are named in the log and left out;
-    - a folder with `train` (and `test` or `val`) of pictures A|B side by side;
+    - two folders: files with the same name, ignoring suffixes (and an `_A` or `_B` before
+      them); files without a partner are logged and skipped;
+    - a folder with `train` (and `test` or `val`) of images A|B side by side;
     - the built-in sets;
-    - `cycle_gan` of TFDS, from its archive, which is two folders;
-    - other TFDS data sets with two pictures an example, A and B in the order of their names, or
-      with one picture A|B.
+    - `cycle_gan` of TFDS, from its archive of two folders;
+    - other TFDS data sets whose examples have two images, A and B in the order of their names,
+      or one image A|B.
 
-    Without it, only test splits may be aligned: those of folders when the sorted names of all
-    their files agree, and those of the built-in sets. `cycle_gan` never is, since TFDS shuffles
-    the two domains independently when it prepares them.
+    Without `paired`, only test splits may be aligned: those of folders if all their files pair
+    up by name, and those of the built-in sets. `cycle_gan` never is, because TFDS shuffles both
+    domains independently when it prepares them.
 
     Args:
         data: A folder with trainA and trainB (and testA and testB) or with train (and test),
             `tfds:NAME/CONFIG`, or one of `BUILTIN_NAMES`.
-        data_a: Instead of `data`, the folder of domain A; such data has no test split.
+        data_a: Instead of `data`, the folder of domain A. This form has no test split.
         data_b: Instead of `data`, the folder of domain B.
         split: `train` or `test`.
         channels_a: Channels of domain A: 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA).
         channels_b: Channels of domain B.
-        load_size: The size in pixels that pictures are wanted in; some built-in sets are
-            drawn at the next larger size of theirs.
-        paired: Whether the domains have to be aligned.
-        swap: Whether to exchange the domains. What is said of A and B in the arguments holds
-            after that, except for `data_a` and `data_b`.
-        classes_b: How many classes there are, if domain B holds label maps. Its pictures come as
-            class numbers, uint8, shape `(height, width, 1)`; in the built-in sets of `LABELS`
-            they do without it.
+        load_size: The wanted image size in pixels; avatars are rendered at the next larger size
+            available.
+        paired: Whether the domains must be aligned.
+        swap: Whether to swap domains A and B. All other arguments refer to the domains after the
+            swap, except `data_a` and `data_b`.
+        classes_b: Number of classes, if domain B holds label maps. Its images are then class
+            numbers, uint8, shape `(height, width, 1)`. Not needed for the built-in sets in
+            `LABELS`.
 
     Returns:
         The sources, or None if `split` is `test` and the data has no such split.
 
     Raises:
-        UserError: If the data is not given in exactly one of the two ways, is missing,
-            empty or incomplete, cannot be downloaded, or has no pairs where it should.
+        UserError: If not exactly one of the two forms is given, or the data is missing, empty or
+            incomplete, cannot be downloaded, or lacks the required pairs.
     """
     if bool(data) == bool(data_a or data_b) or bool(data_a) != bool(data_b):
         given = f"`data={data!r}`, `data_a={data_a!r}`, `data_b={data_b!r}`"
@@ -141,10 +141,10 @@ def open_sources(
 
 
 class Half:
-    """The left or right halves of pictures that hold A|B side by side.
+    """The left or right halves of images A|B side by side.
 
     Args:
-        source: The pictures, of an even width.
+        source: Images of even width.
         side: 0 for the left, 1 for the right.
     """
 
@@ -156,19 +156,19 @@ class Half:
         return len(self.names)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Gives a half.
+        """Returns one half of an image.
 
         Raises:
-            UnreadableImageError: If the picture cannot be read, or not be halved.
+            UnreadableImageError: If the image cannot be read or has an odd width.
         """
-        picture = self._source[index]
-        width = picture.shape[1]
+        image = self._source[index]
+        width = image.shape[1]
         if width % 2:
             raise UnreadableImageError(
-                f"{self.names[index]}: {width} px wide, which does not make two halves A|B"
+                f"{self.names[index]}: {width} px wide; two halves A|B need an even width"
             )
         # A view would keep the other half in memory.
-        return np.split(picture, 2, axis=1)[self._side].copy()
+        return np.split(image, 2, axis=1)[self._side].copy()
 
 
 def _folder(data: str, split: str, readers: Sequence[_Reader], paired: bool) -> Sources | None:
@@ -186,11 +186,11 @@ def _folder(data: str, split: str, readers: Sequence[_Reader], paired: bool) -> 
         return None
     wanted = f"the folders {split}A and {split}B"
     if paired:
-        wanted += f", or {split} with pictures A|B side by side"
+        wanted += f", or {split} with images A|B side by side"
     elif joined:
         raise UserError(
             f"{joined[0]} without {split}A and {split}B looks like aligned pairs, A|B side by "
-            f"side, which need {_PAIRED_MODELS}; two unpaired domains lie in {wanted}"
+            f"side, which need {_PAIRED_MODELS}; for unpaired domains, provide {wanted}"
         )
     raise UserError(f"{data} must hold {wanted}; missing: {', '.join(missing)}")
 
@@ -231,7 +231,7 @@ def _tfds(name: str, split: str, readers: Sequence[_Reader], paired: bool) -> So
 def _tfds_domains(
     builder: "tfds.core.DatasetBuilder", split: str, readers: Sequence[_Reader], aligned: bool
 ) -> Sources | None:
-    """Opens a data set that has a split for each domain."""
+    """Opens a data set with one split for each domain."""
     pair = [split + domain for domain in "AB"]
     if split == "test" and not any(name in builder.info.splits for name in pair):
         return None
@@ -242,7 +242,7 @@ def _tfds_domains(
 def _tfds_pairs(
     builder: "tfds.core.DatasetBuilder", split: str, readers: Sequence[_Reader]
 ) -> Sources | None:
-    """Opens a data set of which each example is a pair."""
+    """Opens a data set whose examples are pairs."""
     names = [name for name in PAIRED_SPLITS[split] if name in builder.info.splits]
     if split == "test" and not names:
         return None
@@ -252,8 +252,8 @@ def _tfds_pairs(
         return _side_by_side(*(TfdsSource(builder, name, read) for read in readers))
     if len(features) != 2:
         raise UserError(
-            f"an example of {builder.info.full_name} must hold two pictures, A and B, or one with "
-            f"A|B side by side; its pictures are: {', '.join(features) or 'none'}; its features: "
+            f"examples of {builder.info.full_name} must have two images, A and B, or one image A|B "
+            f"side by side; its images are: {', '.join(features) or 'none'}; its features: "
             f"{', '.join(builder.info.features)}"
         )
     a, b = (TfdsSource(builder, name, *domain) for domain in zip(readers, features, strict=True))

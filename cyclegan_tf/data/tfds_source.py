@@ -1,4 +1,4 @@
-"""Pictures of TensorFlow Datasets (TFDS), by number, from whatever file format they are in."""
+"""Images of TensorFlow Datasets (TFDS), by number, from any of its file formats."""
 
 import contextlib
 import mmap
@@ -14,15 +14,15 @@ from cyclegan_tf.data.builders.catalog import BUILTIN_NAMES
 from cyclegan_tf.errors import UserError
 
 if TYPE_CHECKING:
-    import tensorflow_datasets as tfds  # Takes seconds to import: left to where it is needed.
+    import tensorflow_datasets as tfds  # Takes seconds to import.
 
 
 class TfdsSource:
-    """The pictures of one split of a prepared data set, in the order of its files.
+    """The images of one split of a prepared data set, in the order of its files.
 
-    Most of TFDS' formats can only be read from the front, so the encoded pictures are copied
-    once to an unnamed temporary file (in `TMPDIR`). It is mapped into memory, from where the
-    system may drop it at any time, and vanishes with the process, however that ends.
+    Most of TFDS' formats only allow sequential reads, so the encoded images are copied once to
+    an unnamed temporary file (in `TMPDIR`). It is memory-mapped, so the system can free that
+    memory at any time, and it disappears with the process, even if that crashes.
     """
 
     def __init__(
@@ -32,36 +32,36 @@ class TfdsSource:
         read: Callable[[bytes], np.ndarray],
         feature: str | None = None,
     ) -> None:
-        """Copies the split's encoded pictures.
+        """Copies the split's encoded images.
 
         Args:
             builder: A prepared data set.
-            split: One of its splits, not empty.
-            read: Decodes a picture.
-            feature: Which of `image_features` to give; by default the only one.
+            split: Name of a split that is not empty.
+            read: Decodes an image.
+            feature: One of `image_features`; by default the only one.
 
         Raises:
-            UserError: If the split is missing or empty, or no feature is given and there is no
-                or more than one.
+            UserError: If the split is missing or empty, or if `feature` is None and the data set
+                does not have exactly one image feature.
         """
         splits = builder.info.splits
         if split not in splits or not splits[split].num_examples:
             raise UserError(
-                f"{builder.info.full_name} has no pictures in the split {split}; "
+                f"{builder.info.full_name} has no images in the split {split}; "
                 f"its splits are {', '.join(splits) or 'none'}"
             )
         if feature is None:
             features = image_features(builder)
             if len(features) != 1:
                 raise UserError(
-                    f"{builder.info.full_name} must have one picture an example; it has: "
+                    f"examples of {builder.info.full_name} must have one image; they have: "
                     f"{', '.join(features) or 'none'}"
                 )
             feature = features[0]
         self._read = read
         ends = [0]
         with tempfile.TemporaryFile(prefix="cyclegan_tf-") as spool:
-            for encoded in _encoded_pictures(builder, split, feature):
+            for encoded in _encoded_images(builder, split, feature):
                 ends.append(ends[-1] + spool.write(encoded))
             spool.flush()
             self._bytes = mmap.mmap(spool.fileno(), 0, access=mmap.ACCESS_READ)
@@ -77,9 +77,9 @@ class TfdsSource:
 
 
 def image_features(builder: "tfds.core.DatasetBuilder") -> list[str]:
-    """Lists the features of an example that are pictures, by name.
+    """Lists the image features of an example, sorted by name.
 
-    TFDS does not keep the order in which a data set declares its features.
+    TFDS does not preserve the order in which a data set declares its features.
     """
     import tensorflow_datasets as tfds
 
@@ -88,17 +88,17 @@ def image_features(builder: "tfds.core.DatasetBuilder") -> list[str]:
 
 
 def find_builder(name: str) -> "tfds.core.DatasetBuilder":
-    """Finds a data set prepared on this machine, else downloads and prepares it.
+    """Opens a data set prepared on this machine, or else downloads and prepares it.
 
-    Archives that are already on this machine are used: those that TFDS downloaded earlier, and
-    those that the user put into `downloads/manual` below TFDS' data directory.
+    Existing archives are used: earlier downloads of TFDS, and files that the user put into
+    `downloads/manual` below TFDS' data directory.
 
     Args:
-        name: As TFDS writes it: `NAME`, `NAME/CONFIG` or `NAME/CONFIG:VERSION`.
+        name: The name in TFDS: `NAME`, `NAME/CONFIG` or `NAME/CONFIG:VERSION`.
 
     Raises:
-        UserError: If there is no such data set or it cannot be prepared; without network,
-            within seconds and with what to do.
+        UserError: If the data set is unknown or cannot be prepared. Without network, this takes
+            seconds, and the message says what to do.
     """
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core import read_only_builder
@@ -116,9 +116,9 @@ def find_builder(name: str) -> "tfds.core.DatasetBuilder":
 
 
 def find_archive(name: str) -> Path:
-    """Finds the unpacked archive of a configuration of `cycle_gan`, else fetches and unpacks it.
+    """Finds the unpacked archive of a configuration of `cycle_gan`, or downloads and unpacks it.
 
-    What TFDS prepares of it has lost the names of the files, and with them the pairs.
+    The form that TFDS prepares lacks the file names, which identify the pairs.
 
     Args:
         name: `cycle_gan/CONFIG`.
@@ -127,13 +127,13 @@ def find_archive(name: str) -> Path:
         The folder that holds trainA, trainB, testA and testB.
 
     Raises:
-        UserError: As for `find_builder`.
+        UserError: See `find_builder`.
     """
     import tensorflow_datasets as tfds
 
     with _one_line(f"TFDS cannot open {name}", name):
         _check_name(name)
-        builder = tfds.builder(name.split(":")[0])  # With a version, TFDS would look for files.
+        builder = tfds.builder(name.split(":")[0])  # Given a version, TFDS would look for files.
     _check_downloads(builder)
     downloads = Path(builder.data_dir_root, "downloads")
     with _one_line(f"TFDS cannot unpack {name}"):
@@ -151,11 +151,11 @@ def find_archive(name: str) -> Path:
 
 
 def _check_downloads(builder: "tfds.core.DatasetBuilder") -> None:
-    """Fails soon where TFDS would retry for minutes: nothing downloaded and no network.
+    """Fails early if an archive is missing and there is no network; TFDS would retry for minutes.
 
     Raises:
-        UserError: If a file the data set needs is neither here nor to be had; it says how to
-            bring it by hand.
+        UserError: If a required file is neither on this machine nor reachable. The message says
+            how to provide it by hand.
     """
     from tensorflow_datasets.core.download import resource
 
@@ -169,22 +169,22 @@ def _check_downloads(builder: "tfds.core.DatasetBuilder") -> None:
         if not (here or is_reachable(url)):
             raise UserError(
                 f"no archive of {builder.info.full_name} is on this machine, and {url} cannot be "
-                f"reached; fetch that file elsewhere and store it as {by_hand}, or unpack it and "
-                f"give the folder that holds trainA and trainB as `data`; no download is needed "
-                f"for {', '.join(BUILTIN_NAMES)}"
+                f"reached; download that file elsewhere and store it as {by_hand}, or unpack it "
+                f"and give the folder that holds trainA and trainB as `data`; these need no "
+                f"download: {', '.join(BUILTIN_NAMES)}"
             )
 
 
 def _urls(builder: "tfds.core.DatasetBuilder") -> list[str]:
-    """Lists what a configuration downloads: all URLs, where none bears its name."""
+    """Lists the URLs that contain the configuration's name, or all URLs if none does."""
     config = builder.builder_config.name if builder.builder_config else ""
     known = builder.url_infos or {}  # None for a data set that declares no downloads.
     return [url for url in known if config in url] or list(known)
 
 
 def is_reachable(url: str, timeout: float = 5.0) -> bool:
-    """Says whether a server answers, whatever it answers, within twice the timeout (seconds)."""
-    import requests  # As TFDS, so that proxies and certificates are found as TFDS finds them.
+    """Returns whether a server sends any response within twice the timeout (seconds)."""
+    import requests  # Like TFDS, for the same proxies and certificates.
 
     answers: list[int] = []
 
@@ -192,7 +192,7 @@ def is_reachable(url: str, timeout: float = 5.0) -> bool:
         with contextlib.suppress(requests.RequestException):
             answers.append(requests.head(url, timeout=timeout).status_code)
 
-    # Looking up the host's name has no timeout, so the thread may be left behind.
+    # Resolving the host name has no timeout, so the thread may outlive this call.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(2 * timeout)
@@ -200,7 +200,7 @@ def is_reachable(url: str, timeout: float = 5.0) -> bool:
 
 
 def _configs(name: str) -> str:
-    """Lists for an error message what may follow `NAME/`, if anything."""
+    """Lists a data set's configurations for an error message."""
     import tensorflow_datasets as tfds
 
     with contextlib.suppress(Exception):
@@ -213,12 +213,12 @@ def _check_name(name: str) -> None:
     from tensorflow_datasets.core import naming
 
     if naming.parse_builder_name_kwargs(name)[0].namespace:
-        raise ValueError("only data sets of TFDS itself or of this machine can be opened")
+        raise ValueError("only data sets of TFDS itself or on this machine are supported")
 
 
 @contextlib.contextmanager
 def _one_line(what: str, configs_of: str = "") -> Iterator[None]:
-    """Makes a `UserError` of whatever a data set's own code, the network or the disk raises."""
+    """Converts any error of a data set's code, the network or the disk to a `UserError`."""
     try:
         yield
     except Exception as error:
@@ -226,17 +226,17 @@ def _one_line(what: str, configs_of: str = "") -> Iterator[None]:
         raise UserError(f"{what}: {cause}{_configs(configs_of) if configs_of else ''}") from error
 
 
-def _encoded_pictures(
+def _encoded_images(
     builder: "tfds.core.DatasetBuilder", split: str, feature: str
 ) -> Iterator[bytes]:
     import tensorflow_datasets as tfds
 
     decoders = {name: tfds.decode.SkipDecoding() for name in image_features(builder)}
-    order = tfds.ReadConfig(interleave_cycle_length=1)  # By default, TFDS mixes its files.
+    order = tfds.ReadConfig(interleave_cycle_length=1)  # By default, TFDS interleaves its files.
     try:
         dataset = builder.as_dataset(split=split, decoders=decoders, read_config=order)
         examples = tfds.as_numpy(dataset)
-    except NotImplementedError:  # ArrayRecord, which tf.data cannot read.
+    except NotImplementedError:  # tf.data cannot read ArrayRecord.
         examples = builder.as_data_source(split=split, decoders=decoders)
     for example in examples:
         yield example[feature]

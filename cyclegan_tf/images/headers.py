@@ -1,4 +1,4 @@
-"""What pictures say of themselves before they are decoded: size, frames, camera and colours."""
+"""Image headers, read without decoding: size, frames, EXIF and colour profile."""
 
 import contextlib
 import os
@@ -8,23 +8,23 @@ from PIL import ExifTags, Image
 
 from cyclegan_tf.images.images import open_image
 
-# Values of the orientation for which a picture lies on its side.
+# EXIF orientations that swap height and width.
 _ON_ITS_SIDE = (5, 6, 7, 8)
-# A segment of a JPEG file holds no more.
+# Maximum size of a JPEG segment.
 _MOST_EXIF = 65527
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture's file says.
+    """The header of an image file.
 
     Attributes:
-        height: In pixels, of the picture turned upright.
-        width: The same.
-        frames: How many there are, 1 unless it is an animation.
-        exif: What the camera wrote, with the orientation reset, since pictures are turned upright
-            when they are read, and without thumbnail. Empty if there is none.
-        icc_profile: The profile of its colours. Empty if there is none.
+        height: Height of the upright image, in pixels.
+        width: Width of the upright image, in pixels.
+        frames: Number of frames, 1 unless the file is an animation.
+        exif: EXIF data without orientation, because images are rotated upright when read, and
+            without thumbnail; may be empty.
+        icc_profile: ICC colour profile; may be empty.
     """
 
     height: int
@@ -34,23 +34,23 @@ class Header:
     icc_profile: bytes = b""
 
     def profile_for(self, channels: int) -> bytes:
-        """Returns the profile if it is one for so many channels: grey up to 2, else RGB."""
+        """Returns the profile if it fits the number of channels: grey up to 2, else RGB."""
         space = b"GRAY" if channels <= 2 else b"RGB "
         return self.icc_profile if self.icc_profile[16:20] == space else b""
 
 
 def read_header(source: str | os.PathLike[str]) -> Header:
-    """Reads a picture's header.
+    """Reads an image's header.
 
-    EXIF is kept from JPEG, PNG and WebP; the tags of TIFF say how the file is laid out.
+    EXIF is kept from JPEG, PNG and WebP. The tags of TIFF describe the layout of the file.
 
     Raises:
-        UnreadableImageError: If there is none.
+        UnreadableImageError: If the file has no readable header.
     """
     with open_image(source) as image:
         exif = Image.Exif()
-        if image.format != "TIFF":  # Pillow says a TIFF's size as it is upright.
-            with contextlib.suppress(Exception):  # Damaged tags are as good as none.
+        if image.format != "TIFF":  # Pillow returns a TIFF's upright size.
+            with contextlib.suppress(Exception):  # Damaged tags are ignored.
                 exif.load(image.info.get("exif", b""))
         lies = exif.get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
         height, width = image.size if lies else image.size[::-1]
@@ -64,7 +64,7 @@ def read_header(source: str | os.PathLike[str]) -> Header:
 
 
 def _upright(exif: Image.Exif, height: int, width: int) -> bytes:
-    """Returns the tags of a picture that was turned."""
+    """Returns the EXIF data of an image after it was rotated upright."""
     if not exif:
         return b""
     exif.pop(ExifTags.Base.Orientation, None)

@@ -1,8 +1,8 @@
-"""Pictures in and out: safe decoding, atomic writing and value ranges.
+"""Image I/O: safe decoding, atomic writing and value ranges.
 
-A picture is `uint8 [0, 255]` outside the networks and `float32 [-1, 1]` inside; this is the
-only file that knows the factor between the two. The same file comes to the same pixels
-wherever it is read (training, translation, serving), because all of them read it here.
+An image is `uint8 [0, 255]` outside the networks and `float32 [-1, 1]` inside; only this file
+scales between the two. Training, translation and serving all read images here, so the same file
+always decodes to the same pixels.
 """
 
 import contextlib
@@ -18,49 +18,49 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.files import write_atomically
 
-# Imported where it computes: to read and write pictures, nobody has to wait for it.
+# Imported only where needed, so that reading and writing images does not wait for TensorFlow.
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# From an image, or a batch of them, to another of the same size: uint8 arrays.
+# Maps an image, or a batch of images, to another of the same size; uint8 arrays.
 ImageFunction = Callable[[np.ndarray], np.ndarray]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-# What those suffixes may hold. Pillow would also try formats that start other programs (EPS).
+# The formats of these suffixes. Pillow would also try formats that run other programs (EPS).
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-# What keeps numbers: JPEG and WebP change them, and writers of GIF renumber the palette.
+# Formats that preserve class numbers: JPEG and WebP are lossy, and GIF palettes are renumbered.
 _LABEL_FORMATS = ("PNG", "BMP", "TIFF")
-# Raw forms of grey whose levels Pillow spreads over [0, 255], with the factor.
+# Raw modes of grey whose levels Pillow scales to [0, 255], with the factor.
 _SPREAD = {"L;2": 85, "L;4": 17}
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
-# Pillow warns from this size on (89 megapixels); a small file may claim more than memory holds.
+# Pillow's warning limit (89 megapixels). A small file may claim a size that exceeds memory.
 MAX_PIXELS = 1024**3 // 12
 
 
 class UnreadableImageError(UserError):
-    """The bytes are no picture, only part of one, or one too large to decode safely."""
+    """Raised for files that are not images, are truncated, or are too large to decode safely."""
 
 
 def read_image(source: str | os.PathLike[str] | bytes, channels: int = 3) -> np.ndarray:
-    """Decodes a picture completely, whatever its format and colour mode.
+    """Decodes an image of any supported format and colour mode.
 
-    The camera's rotation (EXIF) is applied. For 1 and 3 channels, transparency is laid over
-    white. 16-bit grey values are divided by 257, so that 65535 is 255; floating-point ones
-    are taken as [0, 1], or as [0, 255] if the largest exceeds 1. Animations give their first
-    frame. Colour profiles are not applied.
+    The EXIF rotation is applied. For 1 and 3 channels, transparent pixels are composited over
+    white. 16-bit grey values are divided by 257, so that 65535 becomes 255. Floating-point values
+    are read as [0, 1], or as [0, 255] if the largest exceeds 1. Only the first frame of an
+    animation is read. Colour profiles are not applied.
 
     Args:
         source: A path, or the encoded bytes.
         channels: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGBA.
 
     Returns:
-        The picture, uint8 in [0, 255], shape `(height, width, channels)`.
+        The image, uint8 in [0, 255], shape `(height, width, channels)`.
 
     Raises:
-        UnreadableImageError: If the source is missing, damaged, truncated, of another kind,
-            or has more than `MAX_PIXELS` pixels (known from its header, before decoding).
-        UserError: If `channels` is none of the four.
+        UnreadableImageError: If the source is missing, damaged, truncated, of another format,
+            or has more than `MAX_PIXELS` pixels (checked in the header, before decoding).
+        UserError: If `channels` is not 1 to 4.
     """
     _mode(channels)
     with open_image(source) as image:
@@ -68,19 +68,19 @@ def read_image(source: str | os.PathLike[str] | bytes, channels: int = 3) -> np.
 
 
 def as_pixels(image: Any, channels: int) -> np.ndarray:
-    """Returns an image in any of its forms as an array.
+    """Converts a path, PIL image or array to an image array.
 
     Args:
         image: A path; a PIL image of any mode; or an array, uint8 `(height, width, channels)` in
             [0, 255].
-        channels: Number of channels of the result; an array must have as many.
+        channels: Number of channels of the result; an array must already have this number.
 
     Returns:
         uint8 `(height, width, channels)` in [0, 255].
 
     Raises:
         UnreadableImageError: If a file cannot be read.
-        UserError: If the image is something else.
+        UserError: If the image is of another type, shape or dtype.
     """
     if isinstance(image, (str, os.PathLike)):
         return read_image(image, channels)
@@ -88,32 +88,31 @@ def as_pixels(image: Any, channels: int) -> np.ndarray:
         return from_pillow(_loaded(image), channels)
     if not isinstance(image, np.ndarray):
         kind = type(image).__name__
-        raise UserError(f"an image is an array, a PIL image or a path. Received: {kind}")
+        raise UserError(f"an image must be an array, a PIL image or a path. Received: {kind}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != channels or not image.size:
         raise UserError(
-            f"an image array is uint8 of shape (height, width, {channels}). "
+            f"an image array must be uint8 of shape (height, width, {channels}). "
             f"Received: {image.dtype} of shape {image.shape}"
         )
     return image
 
 
 def read_labels(source: str | os.PathLike[str] | bytes, classes: int = 256) -> np.ndarray:
-    """Decodes a label map: a grey or palette picture whose levels or indices number classes.
+    """Decodes a label map: a grey or palette image whose levels or indices are class numbers.
 
-    They are kept as they are: a palette is not looked up, and levels of 1, 2 or 4 bits are not
-    spread over [0, 255].
+    Values are unchanged: palette colours are not looked up, and levels of 1, 2 or 4 bits are not
+    scaled to [0, 255].
 
     Args:
         source: A path, or the encoded bytes.
-        classes: How many there are, numbered from 0.
+        classes: Number of classes, numbered from 0.
 
     Returns:
         Class numbers, uint8, shape `(height, width, 1)`.
 
     Raises:
-        UnreadableImageError: As for `read_image`, and if the picture has colours or more than
-            8 bits, a number that is no class, or a format that does not keep numbers (JPEG,
-            WebP, GIF).
+        UnreadableImageError: As for `read_image`, and if the image has colours, more than 8 bits,
+            an invalid class number, or a format that does not preserve numbers (JPEG, WebP, GIF).
     """
 
     with open_image(source, _LABEL_FORMATS) as image:
@@ -122,28 +121,28 @@ def read_labels(source: str | os.PathLike[str] | bytes, classes: int = 256) -> n
         )
         upright = _loaded(image)
         if upright.mode not in ("1", "L", "P"):
-            raise ValueError(f"a label map is grey or has a palette, 8 bits, not {upright.mode}")
+            raise ValueError(f"a label map must be 8-bit grey or palette, not {upright.mode}")
         numbers = np.asarray(upright).astype(np.uint8) // spread
         if (highest := int(numbers.max())) >= classes:
-            raise ValueError(f"it holds the number {highest}, and there are {classes} classes")
+            raise ValueError(f"it holds class number {highest}, but there are {classes} classes")
         return numbers[..., np.newaxis]
 
 
 def find_images(
     folder: str | os.PathLike[str], suffixes: Collection[str] = IMAGE_SUFFIXES
 ) -> tuple[list[str], int]:
-    """Lists the pictures below a folder, by suffix; hidden files and folders are passed over.
+    """Lists the images below a folder by suffix; hidden files and folders are skipped.
 
     Args:
-        folder: Where to look, nested folders included (links to folders are not followed).
-        suffixes: What counts as a picture, in lower case.
+        folder: The folder, searched recursively (links to folders are not followed).
+        suffixes: Suffixes of images, in lower case.
 
     Returns:
         The paths relative to `folder`, sorted, with `/` between their parts, and the number
-        of other files, which were ignored.
+        of other files, which are ignored.
 
     Raises:
-        UserError: If the folder is missing or a part of it cannot be listed.
+        UserError: If the folder is missing, or it or a subfolder cannot be listed.
     """
 
     def fail(error: OSError) -> None:
@@ -169,19 +168,17 @@ def write_image(
     exif: bytes = b"",
     icc_profile: bytes = b"",
 ) -> None:
-    """Writes a picture in the format of the path's suffix; folders are made as needed.
-
-    The file appears whole or not at all: it is written beside its place and then renamed.
+    """Writes an image atomically in the format of the path's suffix; missing folders are created.
 
     Args:
-        path: Where to, ending in one of `IMAGE_SUFFIXES`.
+        path: The file, ending in one of `IMAGE_SUFFIXES`.
         image: uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels.
-        quality: Of JPEG and WebP, 1 to 100.
-        exif: What the file shall say of the picture, in formats that can hold it.
-        icc_profile: The same, of its colours.
+        quality: Quality of JPEG and WebP, 1 to 100.
+        exif: EXIF data to store, if the format supports it.
+        icc_profile: ICC colour profile to store, if the format supports it.
 
     Raises:
-        UserError: If the suffix is unknown, or its format cannot hold this kind of picture.
+        UserError: If the suffix is unknown, or its format does not support this kind of image.
         OSError: If the file cannot be written (disk full, no permission).
     """
     path = Path(path)
@@ -189,7 +186,7 @@ def write_image(
     if file_format not in _FORMATS:
         kinds = ", ".join(sorted(IMAGE_SUFFIXES))
         raise UserError(f"cannot write {path}: the suffix must be one of {kinds}")
-    # What is empty is left out: some formats would write it as such.
+    # Empty values are omitted, because some formats would write them.
     facts = {"exif": exif, "icc_profile": icc_profile}
     known: dict[str, Any] = {name: value for name, value in facts.items() if value}
     if file_format in ("JPEG", "WEBP"):
@@ -198,26 +195,26 @@ def write_image(
     try:
         to_pillow(image).save(encoded, file_format, **known)
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot write {path}: {error}; .png holds every kind") from error
+        raise UserError(f"cannot write {path}: {error}; .png supports every kind") from error
     write_atomically(path, encoded.getvalue())
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """Encodes a picture, uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels."""
+    """Encodes an image as PNG; uint8 in [0, 255], shape `(height, width, 1 to 4)`."""
     encoded = BytesIO()
     to_pillow(image).save(encoded, "PNG")
     return encoded.getvalue()
 
 
 def encode_jpeg(image: np.ndarray, quality: int = 85) -> bytes:
-    """Encodes a picture, uint8 in [0, 255], shape `(height, width, 1 or 3)`, with some loss."""
+    """Encodes an image as JPEG (lossy); uint8 in [0, 255], shape `(height, width, 1 or 3)`."""
     encoded = BytesIO()
     to_pillow(image).save(encoded, "JPEG", quality=quality)
     return encoded.getvalue()
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
-    """Makes a picture of 1 to 4 channels one of three; what is transparent is laid over white.
+    """Converts an image of 1 to 4 channels to RGB; transparent pixels are composited over white.
 
     Args:
         image: uint8 in [0, 255], shape `(height, width, channels)`.
@@ -229,11 +226,11 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def resize(image: np.ndarray, longer: int) -> np.ndarray:
-    """Resizes a picture (Lanczos), keeping its proportions.
+    """Resizes an image (Lanczos), preserving its aspect ratio.
 
     Args:
         image: uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels.
-        longer: The longer side of the result, in pixels.
+        longer: Length of the longer side of the result, in pixels.
 
     Returns:
         uint8 in [0, 255], same number of channels; the shorter side is at least 1.
@@ -264,18 +261,18 @@ def to_uint8(images: "tf.Tensor") -> "tf.Tensor":
 def open_image(
     source: str | os.PathLike[str] | bytes, formats: tuple[str, ...] = _FORMATS
 ) -> Iterator[Image.Image]:
-    """Opens a picture safely, without decoding it yet.
+    """Opens an image safely, without decoding it.
 
     Args:
         source: A path, or the encoded bytes.
-        formats: Names that Pillow knows them by.
+        formats: Accepted formats, by their names in Pillow.
 
     Raises:
-        UnreadableImageError: If that fails, or what is done with the picture.
+        UnreadableImageError: If opening the image fails, or anything in the block raises.
     """
     file: BytesIO | str
     if isinstance(source, bytes):
-        name, file = f"picture of {len(source)} bytes", BytesIO(source)
+        name, file = f"image of {len(source)} bytes", BytesIO(source)
     else:
         name = file = os.fspath(source)
     try:
@@ -285,42 +282,42 @@ def open_image(
             yield image
     except UnidentifiedImageError as error:
         kinds = ", ".join(formats)
-        raise UnreadableImageError(f"{name}: not a picture of a known kind ({kinds})") from error
+        raise UnreadableImageError(f"{name}: not an image of a known format ({kinds})") from error
     except Exception as error:  # On damaged bytes, Pillow's decoders raise almost every type.
         raise UnreadableImageError(f"{name}: cannot be decoded ({error})") from error
 
 
 def from_pillow(image: Image.Image, channels: int) -> np.ndarray:
-    """Converts Pillow's picture of any mode to uint8 `(height, width, channels)`."""
+    """Converts a PIL image of any mode to uint8 `(height, width, channels)`."""
     pixels = np.asarray(_convert(_eight_bit(image), _mode(channels)))
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
 def to_pillow(image: np.ndarray) -> Image.Image:
-    """Converts uint8 `(height, width, 1 to 4 channels)` to Pillow's picture."""
+    """Converts uint8 `(height, width, 1 to 4 channels)` to a PIL image."""
     _mode(image.shape[-1])
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image))
 
 
 def _loaded(image: Image.Image) -> Image.Image:
-    """Decodes a picture completely and turns it upright."""
+    """Decodes an image completely and applies its EXIF rotation."""
     image.load()
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # Damaged tags are as good as none; Pillow raises several types.
+    except Exception:  # Damaged tags are ignored; Pillow raises several types.
         return image
 
 
 def _mode(channels: int) -> str:
     if channels not in _MODES:
         raise UserError(
-            f"a picture has 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels, not {channels}"
+            f"images have 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels, not {channels}"
         )
     return _MODES[channels]
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Brings 16-bit, 32-bit and floating-point grey to 8 bits (Pillow would cut them off)."""
+    """Scales 16-bit, 32-bit and floating-point grey to 8 bits (Pillow would truncate them)."""
     if image.mode == "F":
         values = np.nan_to_num(np.asarray(image))
         values = values * 255.0 if values.max() <= 1.0 else values
@@ -332,7 +329,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _convert(image: Image.Image, mode: str) -> Image.Image:
-    """Converts any 8-bit picture to one of `_MODES`; without alpha, it is laid over white."""
+    """Converts any 8-bit image to one of `_MODES`; without alpha, over a white background."""
     if mode in ("LA", "RGBA"):
         return image.convert("RGBA").convert(mode)
     if image.has_transparency_data:

@@ -1,4 +1,4 @@
-"""Labelled sheets of pictures."""
+"""Contact sheets: labelled grids of images."""
 
 import math
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from cyclegan_tf.images.images import as_rgb
 
 _Item = TypeVar("_Item")
 
-_WIDEST = 4096  # What small pictures are enlarged to on a sheet, in pixels.
+_WIDEST = 4096  # Maximum width to which a sheet enlarges small images, in pixels.
 
 
 def spread(items: Sequence[_Item], most: int) -> list[_Item]:
-    """Chooses at most so many items, evenly, the first and the last among them."""
+    """Selects at most `most` evenly spaced items, including the first and the last."""
     places = np.linspace(0, len(items) - 1, min(most, len(items)))
     return [items[round(place)] for place in places]
 
@@ -26,31 +26,30 @@ def grid(
     column_labels: Sequence[str],
     row_labels: Sequence[str] = (),
 ) -> np.ndarray:
-    """Draws a labelled sheet of pictures.
+    """Draws a labelled grid of images.
 
-    Small pictures are enlarged by a whole factor, without smoothing, until a cell is at least
-    96 pixels high, or as wide as is of use; all cells have one size, and each picture stands in
-    the middle of its own.
+    Small images are enlarged by an integer factor, without smoothing, until a cell is at least
+    96 pixels high, but at most 4096 pixels wide. Images are centred in cells of equal size.
 
     Args:
-        rows: Pictures, uint8 in [0, 255], shape `(height, width, 1 to 4)`, of any sizes.
-        column_labels: One for each column.
-        row_labels: One for each row, or none.
+        rows: Images, uint8 in [0, 255], shape `(height, width, 1 to 4)`, of any sizes.
+        column_labels: One label for each column.
+        row_labels: One label for each row, or empty.
 
     Returns:
-        The sheet on white, uint8 in [0, 255], shape `(height, width, 3)`.
+        The sheet, on white, uint8 in [0, 255], shape `(height, width, 3)`.
 
     Raises:
-        UserError: If a number of labels does not fit the rows.
+        UserError: If the number of labels does not match the rows or columns.
     """
     if any(len(row) != len(column_labels) for row in rows) or len(row_labels) not in (0, len(rows)):
         sizes = f"{[len(row) for row in rows]} with {len(column_labels)} and {len(row_labels)}"
-        raise UserError(f"labels must match columns and rows; rows and labels received: {sizes}")
-    pictures = [[Image.fromarray(as_rgb(cell)) for cell in row] for row in rows]
+        raise UserError(f"labels must match columns and rows; received rows and labels: {sizes}")
+    images = [[Image.fromarray(as_rgb(cell)) for cell in row] for row in rows]
     font, gap = ImageFont.load_default(size=16), 8
     heading = max((math.ceil(font.getbbox(label)[3]) for label in column_labels), default=0) + gap
     side = max((math.ceil(font.getlength(label)) + gap for label in row_labels), default=0)
-    flat = [(p.width, p.height, _enlargement(p)) for row in pictures for p in row]
+    flat = [(p.width, p.height, _enlargement(p)) for row in images for p in row]
     cell_height = max((height * factor for _, height, factor in flat), default=0)
     cell_width = max(
         [width * factor for width, _, factor in flat]
@@ -64,18 +63,18 @@ def grid(
     for column, label in enumerate(column_labels):
         middle = gap + side + column * pitch_x + cell_width / 2
         draw.text((middle, gap), label, "black", font, anchor="ma")
-    for row, line in enumerate(pictures):
+    for row, line in enumerate(images):
         top = gap + heading + row * pitch_y
         if row_labels:
             draw.text((gap, top + cell_height / 2), row_labels[row], "black", font, anchor="lm")
-        for column, picture in enumerate(line):
-            factor = min(cell_width // picture.width, cell_height // picture.height)
-            cell = ImageOps.scale(picture, factor, Image.Resampling.NEAREST)
+        for column, image in enumerate(line):
+            factor = min(cell_width // image.width, cell_height // image.height)
+            cell = ImageOps.scale(image, factor, Image.Resampling.NEAREST)
             left = gap + side + column * pitch_x + (cell_width - cell.width) // 2
             sheet.paste(cell, (left, top + (cell_height - cell.height) // 2))
     return np.asarray(sheet)
 
 
-def _enlargement(picture: Image.Image) -> int:
-    """Returns by what to enlarge; a long picture of one row would otherwise fill the memory."""
-    return max(1, min(math.ceil(96 / picture.height), _WIDEST // picture.width))
+def _enlargement(image: Image.Image) -> int:
+    """Returns the enlargement factor, limited so that a long image of one row fits into memory."""
+    return max(1, min(math.ceil(96 / image.height), _WIDEST // image.width))

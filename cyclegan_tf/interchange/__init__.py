@@ -1,1 +1,1 @@
-"""Checkpoints of the authors' PyTorch code: what their files and keys mean, read and written."""
+"""Checkpoints of the official PyTorch code: reading, writing, and mapping files and keys."""

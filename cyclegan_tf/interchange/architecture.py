@@ -1,4 +1,4 @@
-"""The networks that both codes have: recognized by keys and shapes, and where each layer lies."""
+"""Networks of the official PyTorch code: recognition by keys and shapes, and layer positions."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Generator:
-    """A generator of the authors' code.
+    """A generator of the official PyTorch code.
 
     Attributes:
         name: `resnet_N` or `unet_N`, as for `models.generators.generator`.
@@ -20,7 +20,7 @@ class Generator:
         out_channels: Channels of the output domain.
         filters: Channels of the first layer.
         norm: `instance`, `batch` or `none`.
-        dropout: Whether it has dropout; None where keys do not tell, in a U-Net.
+        dropout: Whether it has dropout; None for a U-Net, whose keys do not show it.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Generator:
 
     @property
     def places(self) -> dict[str, str]:
-        """Where the authors' code has each of our convolutions; a norm lies one place further."""
+        """Positions of our convolutions in the official code; a norm comes one position later."""
         spec = GeneratorSpec.parse(self.name)
         if spec.family == "unet":
             return _unet_places(levels=spec.number.bit_length() - 1)
@@ -43,7 +43,7 @@ class Generator:
 
     @property
     def options(self) -> list[str]:
-        """With which the authors' code builds it; it has names for 6 and 9 blocks, 128 and 256."""
+        """Flags of the official code for this network; it only knows 6 or 9 blocks, 128 or 256."""
         is_resnet = GeneratorSpec.parse(self.name).family == "resnet"
         name = f"{self.name}blocks" if is_resnet else self.name
         channels = (f"--input_nc={self.in_channels}", f"--output_nc={self.out_channels}")
@@ -59,12 +59,12 @@ class Generator:
 
 @dataclass(frozen=True)
 class Discriminator:
-    """A discriminator of the authors' code.
+    """A discriminator of the official PyTorch code.
 
     Attributes:
         name: `patch` or `pixel`.
-        layers: Of stride 2, which only `patch` has.
-        channels: Channels of the judged domain.
+        layers: Number of layers of stride 2, which only `patch` has.
+        channels: Channels of the classified domain.
         filters: Channels of the first layer.
         norm: `instance`, `batch` or `none`.
     """
@@ -80,30 +80,30 @@ class Discriminator:
 
     @property
     def places(self) -> dict[str, str]:
-        """Where the authors' code has each of our convolutions; a norm lies one place further."""
+        """Positions of our convolutions in the official code; a norm comes one position later."""
         if self.name == "pixel":
             return {"layer_1": "net.0", "layer_2": "net.2", "scores": "net.5"}
         later = [*(f"layer_{layer}" for layer in range(2, self.layers + 2)), "scores"]
-        # Convolution, norm and activation take three places, but the first layer has no norm.
+        # Convolution, norm and activation take three positions, but the first layer has no norm.
         return {"layer_1": "model.0"} | {name: f"model.{2 + 3 * i}" for i, name in enumerate(later)}
 
     @property
     def options(self) -> list[str]:
-        """With which the authors' code builds it."""
+        """Flags of the official code for this network."""
         layers = ["--netD=n_layers", f"--n_layers_D={self.layers}"]
         name = ["--netD=pixel"] if self.name == "pixel" else layers
         return [*name, f"--ndf={self.filters}"]
 
 
 def recognize(shapes: Shapes, source: str) -> Generator | Discriminator:
-    """Tells which network a `state_dict` belongs to; whether it fits exactly is left open.
+    """Recognizes the network of a `state_dict`, without checking that it matches exactly.
 
     Args:
-        shapes: The tensors' shapes by key, without what is ignored.
-        source: What errors call it.
+        shapes: Shapes of the tensors by key, without ignored keys.
+        source: Name of the file for errors.
 
     Raises:
-        UserError: If it is none of the authors' networks.
+        UserError: If it is not one of the official networks.
     """
     for first, describe in (
         ("model.model.0.weight", _unet),
@@ -114,7 +114,7 @@ def recognize(shapes: Shapes, source: str) -> Generator | Discriminator:
         if first in shapes:
             return describe(shapes, source)
     raise UserError(
-        f"{source} is none of the networks of the PyTorch code for CycleGAN and pix2pix: its keys "
+        f"{source} is not a network of the PyTorch code for CycleGAN and pix2pix: its keys "
         f"are {', '.join(list(shapes)[:3])}, ..."
     )
 
@@ -150,18 +150,18 @@ def _pixel(shapes: Shapes, source: str) -> Discriminator:
 
 
 def _kernel(shapes: Shapes, place: str, source: str) -> tuple[int, int]:
-    """Returns the first two sides of a kernel."""
+    """Returns the first two dimensions of a kernel."""
     shape = shapes.get(f"{place}.weight", ())
     if len(shape) != 4:
         raise UserError(
-            f"{source} has no convolution {place}.weight: it is no whole network of the PyTorch "
-            "code for CycleGAN and pix2pix"
+            f"{source} has no convolution {place}.weight: it is not a complete network of the "
+            "PyTorch code for CycleGAN and pix2pix"
         )
     return shape[0], shape[1]
 
 
 def _norm(shapes: Shapes, place: str) -> str:
-    """Tells the norm, by a convolution that has a bias exactly with instance norm."""
+    """Detects the norm. The given convolution has a bias only with instance norm."""
     if any(len(shape) == 1 and key.endswith(".weight") for key, shape in shapes.items()):
         return "batch"
     return "instance" if f"{place}.bias" in shapes else "none"
@@ -184,7 +184,7 @@ def _unet_places(levels: int) -> dict[str, str]:
     inside = "model.model.1.model"
     for level in range(2, levels + 1):
         places[f"down_{level}"] = f"{inside}.1"
-        # A norm and the next level lie between, except in the innermost one.
+        # A norm and the next level come in between, except in the innermost level.
         places[f"up_{level}"] = f"{inside}.{5 if level < levels else 3}"
         inside += ".3.model"
     return places

@@ -1,4 +1,4 @@
-"""The authors' checkpoint files: found, read without running what they hold, and written."""
+"""Checkpoint files of the official PyTorch code: finding, safe reading and writing."""
 
 import contextlib
 import io
@@ -16,17 +16,17 @@ _NAME = re.compile(r"(?P<epoch>.+)_net_(?P<network>[GD](?:_[AB])?)\.pth")
 
 
 def find_networks(source: Path) -> dict[str, Path]:
-    """Finds the files of one epoch, `latest` before others.
+    """Finds the checkpoint files of one epoch, preferably `latest`.
 
     Args:
-        source: A folder that holds `latest_net_G_A.pth` and so on; or the file of one generator.
+        source: A folder with `latest_net_G_A.pth` and so on; or the file of one generator.
 
     Returns:
-        The files by what the authors call their networks: `G_A`, `D_A`, `G_B`, `D_B`, or `G`
-        and `D`. A single file whose name does not say is `G`.
+        The files by the official names of their networks: `G_A`, `D_A`, `G_B`, `D_B`, or `G`
+        and `D`. A single file with another kind of name is `G`.
 
     Raises:
-        UserError: If there is no generator, or it is not clear which epoch is meant.
+        UserError: If there is no generator, or the epoch is ambiguous.
     """
     if source.is_file():
         match = _NAME.fullmatch(source.name)
@@ -39,18 +39,18 @@ def find_networks(source: Path) -> dict[str, Path]:
             epochs.setdefault(match["epoch"], {})[match["network"]] = path
     if len(epochs) > 1 and "latest" not in epochs:
         raise UserError(
-            f"{source} holds the epochs {', '.join(epochs)} and no latest one; "
-            "leave one of them in the folder"
+            f"{source} holds the epochs {', '.join(epochs)} but not latest; "
+            "keep only one of them in the folder"
         )
     found = epochs.get("latest") or next(iter(epochs.values()), {})
     lettered = [network for network in found if "_" in network]
     if lettered and "D" in found:
         raise UserError(
             f"{source} mixes a CycleGAN's {found[lettered[0]].name} with a pix2pix's "
-            f"{found['D'].name}; leave one of the two in the folder"
+            f"{found['D'].name}; keep only one of the two in the folder"
         )
     if lettered:
-        # To translate in one direction, the authors have their users copy G_A to G.
+        # The official instructions for translating in one direction are to copy G_A to G.
         found.pop("G", None)
     if not any(network.startswith("G") for network in found):
         raise UserError(
@@ -61,17 +61,17 @@ def find_networks(source: Path) -> dict[str, Path]:
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """Reads a `state_dict`. Whatever else a file may hold is neither loaded nor run.
+    """Reads a `state_dict` safely: any other content is rejected without being loaded or run.
 
     Args:
-        path: A file that `torch.save` wrote.
+        path: A file written by `torch.save`.
 
     Returns:
-        Float32 arrays by key. The prefix that the authors' code once gave to networks on several
-        GPUs is taken off.
+        float32 arrays by key, without the prefix `module.` that old versions of the official code
+        added on several GPUs.
 
     Raises:
-        UserError: If PyTorch is missing, or the file is not one of plain tensors.
+        UserError: If PyTorch is missing, or the file holds anything but plain tensors.
     """
     torch = _torch()
     try:
@@ -81,11 +81,11 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
     except Exception as error:  # PyTorch's reader raises almost every type.
         if found := re.search(r"GLOBAL (\S+)", str(error)):
             raise UserError(
-                f"{path} asks for {found[1]}, which weights have no need of: nothing of it was "
-                "loaded or run"
+                f"{path} requests {found[1]}, which weights do not need; it was rejected and "
+                "nothing in it was run"
             ) from None
         raise UserError(
-            f"{path} is damaged, or no file of weights that PyTorch wrote; download or save it anew"
+            f"{path} is damaged or not a PyTorch weights file; download or save it again"
         ) from None
     _check_content(path, content)
     wrapped = all(key.startswith("module.") for key in content)
@@ -96,23 +96,23 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def write_tensors(folder: Path, files: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    """Writes files of tensors; all are whole on disk before the first gets its name.
+    """Writes files of tensors; all are completely on disk before the first is renamed into place.
 
     Args:
-        folder: Made if there is none.
-        files: What each is to hold, by its name and by key.
+        folder: Output folder; created if missing.
+        files: Arrays by key, for each file name.
 
     Raises:
-        UserError: If PyTorch is missing, a file is there already, or cannot be written.
+        UserError: If PyTorch is missing, or a file already exists or cannot be written.
     """
     torch = _torch()
     if taken := [folder / name for name in files if (folder / name).exists()]:
-        raise UserError(f"{taken[0]} is there already; remove it, or choose another folder")
+        raise UserError(f"{taken[0]} already exists; remove it, or choose another folder")
     partial = {name: folder / f"{name}.partial" for name in files}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, arrays in files.items():
-            # PyTorch's own writing to disk does not say why it failed.
+            # When PyTorch fails to write to disk, its error lacks the reason.
             whole = io.BytesIO()
             torch.save(OrderedDict((k, torch.from_numpy(v)) for k, v in arrays.items()), whole)
             partial[name].write_bytes(whole.getbuffer())
@@ -130,14 +130,14 @@ def _torch() -> Any:
         import torch
     except ImportError:
         raise UserError(
-            "checkpoints of the PyTorch code need PyTorch: pip install '.[torch]'"
+            "checkpoints of the PyTorch code require PyTorch: pip install '.[torch]'"
         ) from None
     version = tuple(int(number) for number in re.findall(r"\d+", torch.__version__)[:2])
-    # Earlier ones have known holes in reading files that are not to be trusted.
+    # Earlier versions have known vulnerabilities in reading untrusted files.
     if version < (2, 10):
         raise UserError(
-            f"PyTorch {torch.__version__} is too old to read files of others safely; "
-            "2.10 or later is needed: pip install '.[torch]'"
+            f"PyTorch {torch.__version__} is too old to read untrusted files safely; "
+            "2.10 or later is required: pip install '.[torch]'"
         )
     return torch
 
@@ -149,11 +149,11 @@ def _check_content(path: Path, content: Any) -> None:
     for key, tensor in content.items():
         if not isinstance(key, str) or not isinstance(tensor, torch.Tensor):
             raise UserError(
-                f"{path} is no network's state_dict: {key!r} holds a {type(tensor).__name__}, "
+                f"{path} is not a network's state_dict: {key!r} holds a {type(tensor).__name__}, "
                 "not a tensor"
             )
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
-            raise UserError(f"{path}: {key} is no plain tensor of real numbers")
-    # A tensor may claim any shape by repeating a single number.
+            raise UserError(f"{path}: {key} is not a plain tensor of real numbers")
+    # A tensor of stride 0 may claim any shape with a single number.
     if sum(tensor.nbytes for tensor in content.values()) > path.stat().st_size:
-        raise UserError(f"{path} claims more numbers than it holds: it is damaged")
+        raise UserError(f"{path} is damaged: it claims more numbers than it holds")

@@ -1,4 +1,4 @@
-"""Weights from the authors' names and order of axes to ours, and back, without loss."""
+"""Lossless conversion of weights between the official PyTorch code and Keras."""
 
 from collections.abc import Mapping
 
@@ -17,19 +17,19 @@ _PARAMETERS = {
     "moving_variance": "running_var",
 }
 _BATCHES = "num_batches_tracked"
-# PyTorch has (out, in, height, width), and (in, out, height, width) where it is transposed;
-# Keras has these two backwards in both.
+# Kernels in PyTorch are (out, in, height, width), or (in, out, height, width) if transposed;
+# in Keras, height and width come first and the other two in reverse order.
 _TO_KERAS, _TO_PYTORCH = (2, 3, 1, 0), (3, 2, 0, 1)
 
 
 def without_leftovers(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Leaves out what no network reads.
+    """Removes tensors that no network uses.
 
-    That is the count of batches, and, in files of old versions, the running statistics of
-    instance norms, which have no weight beside them.
+    These are the batch counts and, in old files, the running statistics of instance norms,
+    recognizable by the missing weight.
 
     Args:
-        tensors: By key.
+        tensors: Arrays by key.
     """
     statistics = (".running_mean", ".running_var")
     return {
@@ -46,37 +46,37 @@ def assign(
     tensors: Mapping[str, np.ndarray],
     source: str,
 ) -> None:
-    """Gives a network of ours the weights of one of the authors'.
+    """Assigns the weights of an official network to a Keras network.
 
     Args:
-        state: From `compat.network_state`.
-        architecture: Of both.
-        tensors: By key, without leftovers.
-        source: What errors call them.
+        state: Variables, from `compat.network_state`.
+        architecture: Architecture of both networks.
+        tensors: Arrays by key, from `without_leftovers`.
+        source: Name of the file for errors.
 
     Raises:
-        UserError: If a tensor is missing, too many, of another shape or not finite.
+        UserError: If a tensor is missing, unexpected, of another shape or not finite.
     """
     keys = _keys(state, architecture)
     shapes = {keys[name]: _to_pytorch(state[name]).shape for name in keys}
     if problems := _problems(shapes, {key: tensor.shape for key, tensor in tensors.items()}):
-        raise UserError(f"{source} is no {architecture}: {'; '.join(problems)}")
+        raise UserError(f"{source} does not match the {architecture}: {'; '.join(problems)}")
     for name, key in keys.items():
         value = tensors[key]
         if not np.isfinite(value).all():
-            raise UserError(f"{source}: {key} holds numbers that are not finite")
+            raise UserError(f"{source}: {key} holds values that are not finite")
         state[name].assign(value.transpose(_TO_KERAS) if value.ndim == 4 else value)
 
 
 def to_official(
     state: Mapping[str, tf.Variable], architecture: Generator | Discriminator, batches: int
 ) -> dict[str, np.ndarray]:
-    """Returns everything that the authors' network of an architecture has.
+    """Returns the complete `state_dict` of the official network, as arrays.
 
     Args:
-        state: From `compat.network_state`.
-        architecture: Of both.
-        batches: How many a batch norm has been trained on.
+        state: Variables, from `compat.network_state`.
+        architecture: Architecture of both networks.
+        batches: Number of batches that batch norms were trained on.
     """
     tensors = {}
     for name, key in _keys(state, architecture).items():
@@ -94,7 +94,7 @@ def _to_pytorch(variable: tf.Variable) -> np.ndarray:
 def _keys(
     state: Mapping[str, tf.Variable], architecture: Generator | Discriminator
 ) -> dict[str, str]:
-    """Returns the authors' key for each of our names but those that only we have."""
+    """Maps names of our variables to official keys, without variables that only we have."""
     keys, places = {}, architecture.places
     for name in state:
         layer, variable = name.split("/")
@@ -111,8 +111,8 @@ def _problems(
 ) -> list[str]:
     problems = []
     for what, keys in (
-        ("it lacks", [key for key in expected if key not in found]),
-        ("it should not have", [key for key in found if key not in expected]),
+        ("missing:", [key for key in expected if key not in found]),
+        ("unexpected:", [key for key in found if key not in expected]),
     ):
         if keys:
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""

@@ -1,1 +1,1 @@
-"""Making data sets: looking into them, splitting, cropping and fetching them."""
+"""Preparation of data sets: checking, splitting, cropping faces, downloading and packing."""

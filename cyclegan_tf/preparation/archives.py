@@ -1,4 +1,4 @@
-"""Unpacking the pictures of an archive, and nothing else, wherever the archive comes from."""
+"""Safe unpacking of images from untrusted zip files."""
 
 import shutil
 import stat
@@ -13,7 +13,7 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.images.images import IMAGE_SUFFIXES
 from cyclegan_tf.progress import progress_bar
 
-# One of these is in every data set for this package, and a folder above them is not wanted.
+# Every data set for this package has one of these folders; parent folders are stripped.
 _SPLITS = ("trainA", "train")
 
 
@@ -25,26 +25,26 @@ def unpack(
     max_bytes: int,
     progress: bool = True,
 ) -> int:
-    """Unpacks the pictures of a data set from a zip file; other files are left out.
+    """Unpacks the images of a data set from a zip file; other files are skipped.
 
-    Every entry is checked before the first is written. No entry gives more bytes than it says,
-    whatever it holds (Python's zipfile cuts it off there, and then finds it damaged), so bounding
-    what the archive says bounds what is written.
+    All entries are checked before the first is written. Python's zipfile stops reading an entry
+    at its declared size and then reports damage, so limiting the declared sizes limits the bytes
+    written.
 
     Args:
-        archive: The file; untrusted.
-        folder: Where trainA and so on will lie; has to be there and empty.
-        max_files: Most entries.
-        max_bytes: Most bytes after unpacking.
-        progress: Whether to show a bar.
+        archive: The zip file; may be untrusted.
+        folder: Existing empty folder that will contain trainA and so on.
+        max_files: Maximum number of entries.
+        max_bytes: Maximum total size after unpacking, in bytes.
+        progress: Whether to show a progress bar.
 
     Returns:
-        The number of pictures.
+        The number of images.
 
     Raises:
-        UserError: If it is no such archive, is damaged, exceeds the bounds, or has an entry with
-            an absolute path, with `..`, that is a link or device, or twice the same.
-        OSError: If it cannot be written.
+        UserError: If the archive is not a data set, is damaged or exceeds a limit, or if an entry
+            is a link, a device or a duplicate, or has an absolute path or a path with `..`.
+        OSError: If a file cannot be written.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -58,15 +58,15 @@ def unpack(
             return len(wanted)
     except UserError:
         raise
-    # A password, a compression unknown here, and damage of all kinds.
+    # A password, an unsupported compression, or damage.
     except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError) as error:
-        raise UserError(f"this is no zip file that can be unpacked: {error}") from error
+        raise UserError(f"cannot unpack the zip file: {error}") from error
 
 
 def _wanted(
     entries: list[zipfile.ZipInfo], max_files: int, max_bytes: int
 ) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """Checks all entries, and chooses the pictures with the places that they get."""
+    """Checks all entries, and returns the images with their paths in the output."""
     if len(entries) > max_files:
         raise UserError(
             f"the archive has {len(entries)} entries, more than `max_files={max_files}`"
@@ -77,10 +77,10 @@ def _wanted(
             f"{max_bytes / 2**30:g}`"
         )
     paths = [_checked(entry) for entry in entries]
-    # File systems may take upper and lower case for the same.
+    # File systems may be case-insensitive.
     name, times = next(iter(Counter(str(p).lower() for p in paths).most_common(1)), ("", 0))
     if times > 1:
-        raise UserError(f"the archive has more than one entry {name}")
+        raise UserError(f"the archive has duplicate entries: {name}")
     root = _root(paths)
     return [
         (entry, path.relative_to(root))
@@ -96,14 +96,14 @@ def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
     name, path = entry.filename, PurePosixPath(entry.filename)
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if "\\" in name or "\0" in name or ":" in name or path.is_absolute() or ".." in path.parts:
-        raise UserError(f"the archive is unsafe: {name!r} may lead outside of its folder")
+        raise UserError(f"the archive is unsafe: {name!r} may point outside the output folder")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise UserError(f"the archive is unsafe: {name!r} is a link or a device")
     return path
 
 
 def _root(paths: list[PurePosixPath]) -> PurePosixPath:
-    """Finds the folder that holds trainA or train, the outermost if there are several."""
+    """Finds the folder that contains trainA or train, the outermost if there are several."""
 
     def parents() -> Iterator[PurePosixPath]:
         for path in paths:
@@ -111,5 +111,5 @@ def _root(paths: list[PurePosixPath]) -> PurePosixPath:
 
     found = min(parents(), key=lambda parent: (len(parent.parts), str(parent)), default=None)
     if found is None:
-        raise UserError("the archive holds no data set: there is no folder trainA or train in it")
+        raise UserError("the archive holds no data set: it has no folder trainA or train")
     return found

@@ -1,4 +1,4 @@
-"""Pictures with attributes: a folder with a table, or a data set of TFDS."""
+"""Images with attributes: a folder with a CSV file, or a data set of TFDS."""
 
 import csv
 import os
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Described:
-    """A picture's file and what is said of it.
+    """An encoded image and its attributes.
 
     Attributes:
-        name: A relative path, with `/` between its parts.
-        read_bytes: Gives the file.
-        attributes: By name, as `plain` has them.
+        name: Relative path, with `/` between its parts.
+        read_bytes: Returns the encoded image.
+        attributes: Values by attribute name, normalized by `plain`.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Described:
 
 @dataclass(frozen=True)
 class Collection:
-    """Pictures with attributes.
+    """Images with attributes.
 
     Attributes:
-        attributes: Their names.
-        count: How many pictures there are.
-        pictures: All of them, always in the same order.
+        attributes: Names of the attributes.
+        count: Number of images.
+        pictures: All images, always in the same order.
     """
 
     attributes: list[str]
@@ -50,33 +50,33 @@ class Collection:
 
 
 def open_table(folder: Path, table: Path) -> Collection:
-    """Opens a folder of pictures and a CSV file that says something of each.
+    """Opens a folder of images and a CSV file with their attributes.
 
     Args:
-        folder: Where the pictures lie.
-        table: With a head line; the first column holds paths relative to the folder, the others
-            are attributes.
+        folder: Folder of the images.
+        table: CSV file with a header; the first column holds paths relative to the folder, the
+            others are attributes.
 
     Raises:
-        UserError: If the table cannot be read, or names no file, one twice, or one that is not
-            a picture in the folder.
+        UserError: If the table cannot be read, or has a duplicate row or a path that is not an
+            image in the folder.
     """
     there = {*find_images(folder)[0]}
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             head, *rows = [row for row in csv.reader(file) if row]
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
-        raise UserError(f"{table} is no table of comma-separated values ({error})") from error
+        raise UserError(f"{table} is not a table of comma-separated values ({error})") from error
     names = [row[0].strip() for row in rows]
     if short := next((row for row in rows if len(row) != len(head)), None):
-        raise UserError(f"{table}: {short[0]} has {len(short)} columns, the head {len(head)}")
+        raise UserError(f"{table}: {short[0]} has {len(short)} columns, the header {len(head)}")
     if missing := [name for name in names if name not in there]:
         raise UserError(
-            f"{table}: {len(missing)} of {len(names)} pictures are not in {folder}, the first is "
+            f"{table}: {len(missing)} of {len(names)} images are not in {folder}, the first is "
             f"{missing[0]}; the first column must hold paths relative to that folder"
         )
     if len({*names}) < len(names):
-        raise UserError(f"{table} has more than one line for a picture")
+        raise UserError(f"{table} has more than one row for an image")
     attributes = [name.strip() for name in head[1:]]
 
     def pictures() -> Iterator[Described]:
@@ -89,34 +89,34 @@ def open_table(folder: Path, table: Path) -> Collection:
 
 
 def open_tfds(name: str) -> Collection:
-    """Opens a data set of TFDS, all its splits one after another.
+    """Opens all splits of a data set of TFDS, in sequence.
 
     Args:
-        name: As TFDS writes it: `NAME`, `NAME/CONFIG` or `NAME/CONFIG:VERSION`.
+        name: The name in TFDS: `NAME`, `NAME/CONFIG` or `NAME/CONFIG:VERSION`.
 
     Returns:
-        Its pictures as they are stored; truth values, whole numbers and labels (by name) are
-        attributes, also those of a group of features, such as `attributes` of `celeb_a`.
+        The encoded images. Booleans, integers and labels (by name) are attributes, including
+        those in a group of features, such as `attributes` of `celeb_a`.
 
     Raises:
-        UserError: If it cannot be had, or its examples hold no or several pictures.
+        UserError: If the data set cannot be opened, or its examples do not have exactly one image.
     """
     builder = find_builder(name)
     features = image_features(builder)
     if len(features) != 1:
         raise UserError(
-            f"{builder.info.full_name} must have one picture an example; it has: "
+            f"examples of {builder.info.full_name} must have one image; they have: "
             f"{', '.join(features) or 'none'}"
         )
     return Collection(
         sorted(_attributes(builder.info.features)),
         builder.info.splits.total_num_examples,
-        _stored_pictures(builder, features[0]),
+        _stored_images(builder, features[0]),
     )
 
 
 def _attributes(features: Mapping[str, Any]) -> dict[str, tuple[tuple[str, ...], Any]]:
-    """Finds features that are one number each: their place in an example, and their kind."""
+    """Finds scalar features, by name: their path in an example, and their type."""
     import tensorflow_datasets as tfds
 
     found: dict[str, tuple[tuple[str, ...], Any]] = {}
@@ -130,7 +130,7 @@ def _attributes(features: Mapping[str, Any]) -> dict[str, tuple[tuple[str, ...],
     return found
 
 
-def _stored_pictures(builder: "tfds.core.DatasetBuilder", feature: str) -> Iterator[Described]:
+def _stored_images(builder: "tfds.core.DatasetBuilder", feature: str) -> Iterator[Described]:
     import tensorflow_datasets as tfds
 
     places = _attributes(builder.info.features)
@@ -147,7 +147,7 @@ def _stored_pictures(builder: "tfds.core.DatasetBuilder", feature: str) -> Itera
             label = isinstance(kind, tfds.features.ClassLabel) and value >= 0
             values[name] = plain(kind.int2str(int(value)) if label else value)
         encoded = bytes(example[feature])
-        read_bytes = partial(bytes, encoded)  # Of this example, though the loop goes on.
+        read_bytes = partial(bytes, encoded)  # Bound now: `encoded` changes in the loop.
         yield Described(f"{number:06d}{_suffix(encoded)}", read_bytes, values)
 
 
@@ -156,19 +156,19 @@ def _suffix(encoded: bytes) -> str:
 
 
 def open_collection(data: str, table: str | os.PathLike[str] = "") -> Collection:
-    """Opens a folder with a table, or `tfds:NAME`.
+    """Opens a folder with a CSV file, or `tfds:NAME`.
 
     Args:
-        data: The folder, or the data set.
-        table: The CSV file, for a folder.
+        data: The folder or the data set.
+        table: The CSV file; only for a folder.
 
     Raises:
-        UserError: As for `open_table` and `open_tfds`, and if a table is missing or too much.
+        UserError: As for `open_table` and `open_tfds`, and if the table is missing or not allowed.
     """
     is_tfds = data.startswith("tfds:")
     if is_tfds == bool(table):
         raise UserError(
-            "a folder needs `attributes=FILE.csv`, and a data set of TFDS has its own; received "
-            f"`data={data}` `attributes={table}`"
+            "a folder requires `attributes=FILE.csv`, a data set of TFDS has its own attributes; "
+            f"received `data={data}` `attributes={table}`"
         )
     return open_tfds(data.removeprefix("tfds:")) if is_tfds else open_table(Path(data), Path(table))

@@ -1,4 +1,4 @@
-"""Looking into every picture of a data set before training does."""
+"""Check of every image of a data set before training."""
 
 import os
 from collections.abc import Mapping
@@ -18,38 +18,38 @@ def domain_folders(data: Path, other: Path | None = None) -> dict[str, Path]:
     """Finds the domains of a data set.
 
     Args:
-        data: A folder with trainA and so on, or else one of pictures.
-        other: The other domain's folder of pictures, if `data` is one of pictures.
+        data: A folder with trainA and so on, or a folder of images.
+        other: The other domain's folder of images, if `data` is a folder of images.
 
     Returns:
-        Folders by the names in `DOMAINS`; missing ones of trainA and trainB, too.
+        Folders by the names in `DOMAINS`, including required ones that do not exist.
 
     Raises:
-        UserError: If there is no such folder, or `other` is given beside a whole data set.
+        UserError: If a folder does not exist, or `other` is given although `data` has domains.
     """
     for folder in (data, other):
         if folder is not None and not has_folder(folder):
-            raise UserError(f"{folder} is no folder; expected one of pictures, or with trainA, ...")
+            raise UserError(f"{folder} is not a folder; expected images, or trainA and so on")
     if not any(has_folder(data / name) for name in DOMAINS):
         return {"trainA": data} | ({"trainB": other} if other else {})
     if other:
-        raise UserError(f"{data} holds both domains already, so `other={other}` says too much")
+        raise UserError(f"{data} holds both domains already; remove `other={other}`")
     there = [name for name in DOMAINS if has_folder(data / name)]
-    # Training needs both; the test needs both or none.
+    # Training needs both domains; the test split needs both or neither.
     needed = {"trainA", "trainB"} | ({"testA", "testB"} if {"testA", "testB"} & {*there} else set())
     return {name: data / name for name in DOMAINS if name in needed}
 
 
 def check(folders: Mapping[str, Path], crop_size: int = 256, progress: bool = True) -> Findings:
-    """Looks into every picture of a data set.
+    """Checks every image of a data set.
 
     Args:
-        folders: By the names in `DOMAINS`, packed or not; a missing folder counts as empty.
-        crop_size: Smaller pictures are pointed out, in pixels.
-        progress: Whether to show bars.
+        folders: Folders by the names in `DOMAINS`, packed or not; a missing one counts as empty.
+        crop_size: Side in pixels; smaller images are reported.
+        progress: Whether to show progress bars.
 
     Returns:
-        What was found; about 1.5 kB a picture are kept meanwhile, and no pixels.
+        The findings. Memory use is about 1.5 kB per image, because no pixels are kept.
     """
     domains = {name: _look(name, folder, progress) for name, folder in folders.items()}
     found = Findings(domains, _same(domains), _near(domains))
@@ -62,21 +62,21 @@ def _look(name: str, folder: Path, progress: bool) -> DomainContent:
         return DomainContent(folder, folder.joinpath, {}, {}, ignored=0)
     files = open_folder(folder)
 
-    def attempt(picture: str) -> Fingerprint | str:
+    def attempt(image: str) -> Fingerprint | str:
         try:
-            return fingerprint(files.encoded(picture))
+            return fingerprint(files.encoded(image))
         except UnreadableImageError as error:
             return str(error)
-        except OSError as error:  # No permission, or gone meanwhile.
-            return f"{folder / picture}: {error.strerror}"
+        except OSError as error:  # No permission, or deleted meanwhile.
+            return f"{folder / image}: {error.strerror}"
 
     outcomes = in_order(attempt, files.names, f"reading {name}", len(files.names), progress)
     pairs = list(zip(files.names, outcomes, strict=True))
     return DomainContent(
         folder,
         files.encoded,
-        {picture: found for picture, found in pairs if isinstance(found, Fingerprint)},
-        {picture: reason for picture, reason in pairs if isinstance(reason, str)},
+        {image: found for image, found in pairs if isinstance(found, Fingerprint)},
+        {image: reason for image, reason in pairs if isinstance(reason, str)},
         files.ignored,
     )
 
@@ -84,29 +84,29 @@ def _look(name: str, folder: Path, progress: bool) -> DomainContent:
 def _same(domains: Mapping[str, DomainContent]) -> list[list[Place]]:
     return groups(
         {
-            (name, picture): found.pixel_digest
+            (name, image): found.pixel_digest
             for name, content in domains.items()
-            for picture, found in content.prints.items()
+            for image, found in content.prints.items()
         }
     )
 
 
 def _near(domains: Mapping[str, DomainContent]) -> list[tuple[Place, Place]]:
-    """Compares what should differ: within A, and within B, training and test together.
+    """Finds near duplicates within A and within B, over training and test images together.
 
-    Between A and B, likeness may be wanted, as of pictures and their sharpened selves.
+    A and B may be alike on purpose, such as images and sharpened copies, and are not compared.
     """
     pairs = []
     for letter in "AB":
-        # One of those with the same pixels stands for all in its folder.
+        # One image represents all images of its folder with the same pixels.
         distinct = {
-            (name, found.pixel_digest): (name, picture)
+            (name, found.pixel_digest): (name, image)
             for name, content in domains.items()
             if name.endswith(letter)
-            for picture, found in content.prints.items()
+            for image, found in content.prints.items()
         }
         places = list(distinct.values())
-        prints = [domains[name].prints[picture] for name, picture in places]
+        prints = [domains[name].prints[image] for name, image in places]
         for one, other in near_pairs(prints):
             if prints[one].pixel_digest != prints[other].pixel_digest:
                 pairs.append((places[one], places[other]))
@@ -114,6 +114,6 @@ def _near(domains: Mapping[str, DomainContent]) -> list[tuple[Place, Place]]:
 
 
 def default_output(data: Path) -> Path:
-    """Where a report goes if nothing is said: beside the data."""
+    """Returns the default folder of the report: next to the data."""
     full = Path(os.path.normpath(data.absolute()))
     return full.with_name(f"{full.name}_check")

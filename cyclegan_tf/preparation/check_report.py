@@ -1,4 +1,4 @@
-"""What a check shows of its findings: a table, JSON, and sheets of pictures to look at."""
+"""Reports of a check: a table, JSON, and contact sheets."""
 
 import json
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ _SIDE = 128
 
 
 def table(found: Findings) -> str:
-    """Returns one line for each domain, and the findings below."""
-    head = ("domain", "pictures", "unreadable", "height", "width", "grey", "modes")
+    """Returns a table with a row for each domain, followed by the findings."""
+    head = ("domain", "images", "unreadable", "height", "width", "grey", "modes")
     rows = [head, *(_row(name, content) for name, content in found.domains.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = [
@@ -27,25 +27,25 @@ def table(found: Findings) -> str:
     lines += ["(heights and widths: smallest, median and largest, in pixels)", ""]
     lines += [f"error:   {text}" for text in found.errors]
     lines += [f"warning: {text}" for text in found.warnings]
-    return "\n".join(lines if found.errors or found.warnings else [*lines, "nothing to object to"])
+    return "\n".join(lines if found.errors or found.warnings else [*lines, "no problems found"])
 
 
 def write_report(folder: Path, found: Findings) -> list[Path]:
     """Writes `report.json`, `contact_sheet.png` and, if there are any, `duplicates.png`.
 
     Args:
-        folder: Where to; made if needed.
-        found: What to write of.
+        folder: Output folder; created if missing.
+        found: The findings.
 
     Returns:
-        The files.
+        The paths of the written files.
 
     Raises:
-        OSError: If they cannot be written.
+        OSError: If a file cannot be written.
     """
     report, duplicates = folder / "report.json", folder / "duplicates.png"
     write_atomically(report, json.dumps(found.facts(), indent=1) + "\n")
-    duplicates.unlink(missing_ok=True)  # Those of a check before.
+    duplicates.unlink(missing_ok=True)  # From an earlier check.
     written = [report]
     filled = {name: content for name, content in found.domains.items() if content.prints}
     if filled:
@@ -76,7 +76,7 @@ def _row(name: str, content: DomainContent) -> tuple[str, ...]:
 
 
 def _samples(content: DomainContent) -> Sequence[np.ndarray]:
-    """Returns pictures from the first to the last of a domain, equally far apart."""
+    """Returns evenly spaced images of a domain, including the first and the last."""
     return [_small(content.encoded(name)) for name in spread([*content.prints], _PICTURES)]
 
 

@@ -1,4 +1,4 @@
-"""Finding faces: OpenCV's cascades for photographs, animeface or another cascade for drawings."""
+"""Face detectors: OpenCV's cascades for photos, animeface or another cascade for drawings."""
 
 import importlib
 import threading
@@ -14,7 +14,7 @@ from cyclegan_tf.images.images import to_pillow
 
 
 class Box(NamedTuple):
-    """Where something is in a picture, in pixels."""
+    """A rectangle in an image, in pixels."""
 
     left: int
     top: int
@@ -22,23 +22,23 @@ class Box(NamedTuple):
     height: int
 
 
-# Takes uint8 [0, 255], shape `(height, width, 3)`; may be called by several threads at once.
+# Takes uint8 [0, 255], shape `(height, width, 3)`; must be thread-safe.
 Detector = Callable[[np.ndarray], list[Box]]
 
 _PHOTO = "haarcascade_frontalface_default.xml"
-# Steps between the sizes looked for, and findings that have to agree, of OpenCV's own examples.
+# Scale step and minimum number of overlapping detections, from OpenCV's examples.
 _STEP, _AGREEING = 1.1, 5
 
 
 def open_detector(name: str) -> Detector:
-    """Opens a detector.
+    """Opens a face detector.
 
     Args:
-        name: `photo` for the cascade that OpenCV brings, of faces seen from the front; `anime`
-            for the package animeface; or the file of another cascade.
+        name: `photo` for OpenCV's bundled cascade for frontal faces, `anime` for the package
+            animeface, or the file of another cascade.
 
     Raises:
-        UserError: If its package is missing, or the file is no cascade.
+        UserError: If a package is missing, or the file is not a cascade.
     """
     if name == "anime":
         return _anime()
@@ -49,7 +49,7 @@ def open_detector(name: str) -> Detector:
 
 def _cascade(path: Path) -> Detector:
     cv2 = _package("cv2")
-    own = threading.local()  # A classifier keeps what it is looking at.
+    own = threading.local()  # A classifier stores its current image.
 
     def classifier() -> Any:
         if not hasattr(own, "classifier"):
@@ -62,7 +62,7 @@ def _cascade(path: Path) -> Detector:
         empty = True
     if empty:
         raise UserError(
-            f"`detector={path}`: expected photo, anime, or the XML file of a cascade of OpenCV"
+            f"`detector={path}`: expected photo, anime, or the XML file of an OpenCV cascade"
         )
 
     def detect(image: np.ndarray) -> list[Box]:
@@ -75,7 +75,7 @@ def _cascade(path: Path) -> Detector:
 
 def _anime() -> Detector:
     animeface = _package("animeface")
-    one_at_a_time = threading.Lock()  # It does not say that it may be called otherwise.
+    one_at_a_time = threading.Lock()  # Not documented as thread-safe.
 
     def detect(image: np.ndarray) -> list[Box]:
         with one_at_a_time:
@@ -91,6 +91,6 @@ def _package(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise UserError(
-            f"finding faces needs the package {name}, which cannot be imported ({error}); install "
+            f"face detection needs the package {name}, which cannot be imported ({error}); install "
             "it with: pip install '.[prepare]'"
         ) from error

@@ -1,4 +1,4 @@
-"""Square crops of the faces in a folder of pictures, begun again wherever it was stopped."""
+"""Square crops of the faces in a folder of images; an interrupted run resumes."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,14 +21,14 @@ from cyclegan_tf.preparation.parallel import in_order
 
 @dataclass(frozen=True)
 class Cropped:
-    """What was found.
+    """The results of `crop_faces`.
 
     Attributes:
-        counts: Faces by what became of them: `written`, `too small` or `repeated`.
-        pictures: How many were looked at.
-        without: Names of those in which no face was found.
-        skipped: How many were done already.
-        failures: The reason by name, of pictures that cannot be read.
+        counts: Number of faces by outcome: `written`, `too small` or `repeated`.
+        pictures: Number of images processed.
+        without: Names of images without a detected face.
+        skipped: Number of images processed by earlier runs.
+        failures: Errors of unreadable images, by name.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -50,29 +50,29 @@ class _Face:
 def crop_faces(
     source: Path, output: Path, detect: Detector, options: FaceOptions, progress: bool = True
 ) -> Cropped:
-    """Writes a square PNG of every face below a folder, at its own size.
+    """Writes a square PNG of every face below a folder, without resizing.
 
-    A call with the same arguments goes on where the last one ended, and comes to the same as one
-    that was not stopped. The output's `manifest.jsonl` says where each crop comes from: the
-    picture's name, the face's box, and the crop's, as left, top, width and height in pixels.
+    A call with the same arguments resumes an interrupted one, with the same result as without
+    interruption. The output's `manifest.jsonl` lists the origin of each crop: the image's name,
+    and the boxes of face and crop as left, top, width and height in pixels.
 
     Args:
-        source: A folder of pictures.
-        output: Where crops go; `party/7.jpg` gives `party/7_jpg_0.png` and so on.
-        detect: Finds faces.
-        options: How they are cropped, and which are left out.
-        progress: Whether to show a bar.
+        source: Folder of images.
+        output: Folder for crops; `party/7.jpg` gives `party/7_jpg_0.png` and so on.
+        detect: Face detector.
+        options: How to crop faces, and which to skip.
+        progress: Whether to show a progress bar.
 
     Raises:
-        UserError: If there are no pictures, or the output lies among them or holds crops that
-            are made otherwise.
-        OSError: If it cannot be written.
+        UserError: If there are no images, or if the output is inside `source` or holds crops
+            made with other settings.
+        OSError: If a file cannot be written.
     """
     names, _ = find_images(source)
     if not names:
-        raise UserError(f"{source} holds no pictures")
+        raise UserError(f"{source} holds no images")
     if output.resolve().is_relative_to(source.resolve()):
-        raise UserError(f"the output {output} would mix with the pictures in {source}")
+        raise UserError(f"the output {output} must not be inside the folder of images {source}")
     remove_partial_files(output)
     made_by = {"input": str(source.resolve()), **asdict(options.validate())}
     with closing(Ledger(output, made_by, "crops")) as crops:
@@ -80,7 +80,7 @@ def crop_faces(
         rest = sorted({*names} - {*done})
         job = _Job(source, output, options, crops, _Kept.of(output, crops, done))
         found = Cropped(pictures=len(rest), skipped=len(done))
-        # Only looking is done in parallel: which of two alike is kept must not depend on chance.
+        # Only detection runs in parallel: which duplicate is kept must not depend on timing.
         looks = in_order(
             lambda name: _look(source / name, detect, options), rest, "faces", len(rest), progress
         )
@@ -90,17 +90,16 @@ def crop_faces(
 
 
 def square(box: Box, height: int, width: int, margin: float) -> Box:
-    """Puts a square around a face.
+    """Returns the square crop around a face.
 
     Args:
         box: The face.
-        height: Of the picture, in pixels.
-        width: The same.
-        margin: What is added on each side, relative to the face's longer side.
+        height: Height of the image, in pixels.
+        width: Width of the image, in pixels.
+        margin: Margin on each side, relative to the face's longer side.
 
     Returns:
-        The square around the face's middle, moved, and if need be made smaller, until it lies
-        in the picture.
+        A square centred on the face, shifted and if necessary shrunk to fit into the image.
     """
     side = min(round(max(box.width, box.height) * (1 + 2 * margin)), height, width)
     left = round(box.left + box.width / 2 - side / 2)
@@ -109,7 +108,7 @@ def square(box: Box, height: int, width: int, margin: float) -> Box:
 
 
 class _Kept:
-    """The crops that are kept, to compare others with."""
+    """The crops written so far, for finding duplicates."""
 
     def __init__(self) -> None:
         self._digests: dict[bytes, str] = {}
@@ -118,12 +117,12 @@ class _Kept:
 
     @classmethod
     def of(cls, output: Path, crops: Ledger, done: Sequence[str]) -> "_Kept":
-        """Reads what was written before."""
+        """Reads the crops of earlier runs."""
         kept = cls()
         faces = [face for name in done for face in crops.entries[name]["faces"]]
         names = [face["output"] for face in faces if "output" in face]
         for name, image in zip(
-            names, in_order(lambda n: read_image(output / n), names, "crops of before"), strict=True
+            names, in_order(lambda n: read_image(output / n), names, "earlier crops"), strict=True
         ):
             kept.add(name, pixel_digest(image), edges(thumbnail(image)[np.newaxis])[0])
         return kept
@@ -138,7 +137,7 @@ class _Kept:
         self._digests.setdefault(digest, name)
 
     def like(self, face: _Face, duplicates: str) -> str | None:
-        """Returns the name of a crop that is the same or looks the same, as far as wanted."""
+        """Returns the name of an earlier duplicate, as defined by the option `duplicates`."""
         if duplicates == "keep":
             return None
         if face.digest in self._digests or duplicates == "same" or not self._names:
@@ -157,8 +156,8 @@ class _Job:
     kept: _Kept
 
     def write(self, name: str, outcome: list[_Face] | str, found: Cropped) -> None:
-        """Writes a picture's crops, and then lists them."""
-        for before in self.crops.entries.get(name, {}).get("faces", ()):  # Of another state of it.
+        """Writes an image's crops, and then adds them to the manifest."""
+        for before in self.crops.entries.get(name, {}).get("faces", ()):  # Outdated.
             if "output" in before:
                 (self.output / before["output"]).unlink(missing_ok=True)
         if isinstance(outcome, str):

@@ -1,4 +1,4 @@
-"""The classic data sets of CycleGAN, from an archive on disk or over the network."""
+"""The data sets of the CycleGAN paper and others, from a local archive or a download."""
 
 import contextlib
 import hashlib
@@ -17,19 +17,19 @@ from cyclegan_tf.preparation.options import FetchOptions
 from cyclegan_tf.progress import progress_bar
 
 _CHUNK = 2**20
-_SILENCE = 15.0  # Seconds without a byte, after which a download has failed.
+_SILENCE = 15.0  # Seconds without data after which a download fails.
 
 
 @dataclass(frozen=True)
 class Known:
-    """Where a data set's archive is to be had, and its SHA-256 in hexadecimal."""
+    """The URL of a data set's archive, and its SHA-256 in hexadecimal."""
 
     url: str
     sha256: str
 
 
 def known_archives() -> dict[str, Known]:
-    """Lists the classic data sets by name: those that TFDS knows as `cycle_gan`."""
+    """Returns the archives of TFDS' `cycle_gan` by the names of their data sets."""
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_cls("cycle_gan")
@@ -40,25 +40,25 @@ def known_archives() -> dict[str, Known]:
 
 
 def fetch(output: Path, options: FetchOptions, progress: bool = True) -> dict[str, int]:
-    """Unpacks a data set into a folder, which appears whole or not at all.
+    """Downloads and unpacks a data set atomically.
 
     Args:
         output: A new folder.
-        options: Which data set, from where, and what it may take.
-        progress: Whether to show bars.
+        options: The data set, its source, and size limits.
+        progress: Whether to show progress bars.
 
     Returns:
-        The number of pictures in each of its folders, `trainA` and so on.
+        The number of images in each folder, `trainA` and so on.
 
     Raises:
-        UserError: If the name is unknown, the archive cannot be had (without network, within
-            seconds), is another one than its checksum says, or is refused by `unpack`.
-        OSError: If it cannot be written.
+        UserError: If the name is unknown, the archive is not reachable (reported within seconds),
+            does not match its checksum, or is rejected by `unpack`.
+        OSError: If a file cannot be written.
     """
     options = options.validate()
     known = known_archives() if options.name else {}
     if options.name and options.name not in known:
-        raise UserError(f"unknown data set {options.name!r}; known are {', '.join(sorted(known))}")
+        raise UserError(f"unknown data set {options.name!r}; expected {', '.join(sorted(known))}")
     wanted = known.get(options.name) or Known(options.url, "")
     sha256 = (options.sha256 or wanted.sha256).lower()
     max_bytes = int(options.max_gb * 2**30)
@@ -71,8 +71,8 @@ def fetch(output: Path, options: FetchOptions, progress: bool = True) -> dict[st
         with source as archive:
             if sha256 and (actual := _sha256(archive)) != sha256:
                 raise UserError(
-                    f"the archive has the SHA-256 {actual}, expected {sha256}: it is damaged, cut "
-                    "off or another one; `sha256=HEX` says what is expected"
+                    f"the archive has the SHA-256 {actual}, expected {sha256}; it is damaged, "
+                    "truncated or another version; `sha256=HEX` sets the expected value"
                 )
             archive.seek(0)
             unpack(
@@ -89,22 +89,22 @@ def fetch(output: Path, options: FetchOptions, progress: bool = True) -> dict[st
 @contextlib.contextmanager
 def _on_disk(path: Path) -> Iterator[BinaryIO]:
     if not path.is_file():
-        raise UserError(f"`archive={path}`: there is no such file")
+        raise UserError(f"`archive={path}`: file not found")
     with path.open("rb") as file:
         yield file
 
 
 @contextlib.contextmanager
 def _downloaded(url: str, folder: Path, max_bytes: int, progress: bool) -> Iterator[BinaryIO]:
-    """Downloads to a file without name, which vanishes with the process however that ends."""
-    import requests  # As TFDS, so that proxies and certificates are found as TFDS finds them.
+    """Downloads to an unnamed file, which disappears with the process, even if that crashes."""
+    import requests  # Like TFDS, for the same proxies and certificates.
 
     if not url.startswith(("http://", "https://")):
         raise UserError(f"`url={url}`: expected http:// or https://")
     if not is_reachable(url):
         raise UserError(
-            f"{url} cannot be reached; fetch that file elsewhere and give it as `archive=FILE`, or "
-            "another address as `url`"
+            f"{url} cannot be reached; download that file elsewhere and give it as `archive=FILE`, "
+            "or another address as `url`"
         )
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
@@ -121,11 +121,11 @@ def _downloaded(url: str, folder: Path, max_bytes: int, progress: bool) -> Itera
                     for chunk in answer.iter_content(_CHUNK):
                         bar.update(file.write(chunk))
                         if file.tell() > max_bytes:
-                            raise UserError(f"{url} gives more than `max_gb={max_bytes / 2**30:g}`")
+                            raise UserError(f"{url} is larger than `max_gb={max_bytes / 2**30:g}`")
                 if length and file.tell() < length and "Content-Encoding" not in answer.headers:
                     raise UserError(f"{url} ended after {file.tell()} of {length} bytes; try again")
         except requests.RequestException as error:
-            raise UserError(f"{url} cannot be downloaded: {error}") from error
+            raise UserError(f"cannot download {url}: {error}") from error
         yield file
 
 

@@ -1,4 +1,4 @@
-"""What a check found in a data set, and what of that would harm training."""
+"""Findings of a check of a data set, with the errors and warnings derived from them."""
 
 import itertools
 from collections import Counter, defaultdict
@@ -12,20 +12,20 @@ import numpy as np
 from cyclegan_tf.data.folder_source import MAX_LOST_FRACTION, some
 from cyclegan_tf.preparation.fingerprints import Fingerprint
 
-# Of counts and of sizes of A and B; with more, the domains differ in what is not their content.
+# Maximum ratios of counts and sizes of A and B; beyond them, not only the content differs.
 _MAX_IMBALANCE, _MAX_SIZE_RATIO = 10.0, 2.0
 
 
 @dataclass(frozen=True)
 class DomainContent:
-    """What one folder holds.
+    """The content of one domain.
 
     Attributes:
-        folder: Where it is.
-        encoded: Gives a picture's file, or what it holds, by name.
-        prints: The readable pictures by name, sorted.
-        unreadable: The others by name, with the reason.
-        ignored: How many files are no pictures by their suffix.
+        folder: The domain's folder.
+        encoded: Returns an image's path or encoded bytes, by name.
+        prints: Fingerprints of the readable images by name, sorted.
+        unreadable: Errors of the unreadable images, by name.
+        ignored: Number of files without an image suffix.
     """
 
     folder: Path
@@ -36,15 +36,15 @@ class DomainContent:
 
     @property
     def grey(self) -> list[str]:
-        """Names of the pictures without colours."""
+        """Names of the grey images."""
         return [name for name, found in self.prints.items() if found.is_grey]
 
     def smaller_than(self, side: int) -> list[str]:
-        """Names of the pictures with a side below so many pixels."""
+        """Returns the names of images whose shorter side is below `side` pixels."""
         return [n for n, found in self.prints.items() if min(found.height, found.width) < side]
 
     def facts(self) -> dict[str, Any]:
-        """Returns counts, modes, and the least, median and largest size, as JSON can hold them."""
+        """Returns counts, modes, and minimum, median and maximum sizes, for JSON."""
         heights, widths = (
             [getattr(found, side) for found in self.prints.values()] for side in ("height", "width")
         )
@@ -70,19 +70,19 @@ def _spread(values: Sequence[int]) -> dict[str, float]:
     }
 
 
-Place = tuple[str, str]  # A domain's name and a picture's.
+Place = tuple[str, str]  # A domain's name and an image's.
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found.
+    """The findings of a check.
 
     Attributes:
-        domains: By name, `trainA` and so on.
-        same: Groups of pictures with the same pixels.
-        near: Pairs that look the same, of one letter (A or B), not of the same pixels.
-        errors: What training would stop at, or give wrong figures by.
-        warnings: What may harm it.
+        domains: Contents by domain name, `trainA` and so on.
+        same: Groups of images with the same pixels.
+        near: Near duplicates: pairs within A or within B that look the same, with other pixels.
+        errors: Problems that would stop training or make its metrics wrong.
+        warnings: Problems that may harm training.
     """
 
     domains: Mapping[str, DomainContent]
@@ -92,11 +92,11 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
     def encoded(self, place: Place) -> Path | bytes:
-        """Gives a picture's file, or what it holds."""
+        """Returns an image's path or encoded bytes."""
         return self.domains[place[0]].encoded(place[1])
 
     def facts(self) -> dict[str, Any]:
-        """Returns everything as JSON can hold it."""
+        """Returns all findings, for JSON."""
 
         def said(place: Place) -> str:
             return "/".join(place)
@@ -120,7 +120,7 @@ class Findings:
 
 
 def groups(digests: Mapping[Place, bytes]) -> list[list[Place]]:
-    """Puts places of one digest together, where there are several."""
+    """Returns groups of places with the same digest, of two or more."""
     together: dict[bytes, list[Place]] = defaultdict(list)
     for place, digest in digests.items():
         together[digest].append(place)
@@ -131,8 +131,8 @@ def judge(found: Findings, crop_size: int) -> None:
     """Fills in the errors and warnings.
 
     Args:
-        found: What was found otherwise.
-        crop_size: Smaller pictures are pointed out, in pixels.
+        found: The other findings.
+        crop_size: Side in pixels; smaller images are reported.
     """
     _judge_domains(found, crop_size)
     _judge_leaks(found)
@@ -144,18 +144,18 @@ def _judge_domains(found: Findings, crop_size: int) -> None:
         total = len(content.prints) + len(content.unreadable)
         bad = some(list(content.unreadable))
         if not content.prints:
-            found.errors.append(f"{name}: no readable picture in {content.folder}")
+            found.errors.append(f"{name}: no readable image in {content.folder}")
         elif len(content.unreadable) > MAX_LOST_FRACTION * total:
-            share = f"{len(content.unreadable)} of {total} pictures"
+            share = f"{len(content.unreadable)} of {total} images"
             found.errors.append(f"{name}: {share} are unreadable, more than a quarter: {bad}")
         elif content.unreadable:
-            found.warnings.append(f"{name}: {len(content.unreadable)} unreadable pictures: {bad}")
+            found.warnings.append(f"{name}: {len(content.unreadable)} unreadable images: {bad}")
         if content.grey and len(content.grey) < len(content.prints):
-            grey = f"{len(content.grey)} grey pictures among coloured ones"
+            grey = f"{len(content.grey)} grey images among coloured ones"
             found.warnings.append(f"{name}: {grey}: {some(content.grey)}")
         if small := content.smaller_than(crop_size):
             found.warnings.append(
-                f"{name}: {len(small)} of {len(content.prints)} pictures have a side below "
+                f"{name}: {len(small)} of {len(content.prints)} images have a side below "
                 f"--crop_size={crop_size} and would be enlarged"
             )
 
@@ -167,24 +167,24 @@ def _judge_leaks(found: Findings) -> None:
     leaks = [group for group in found.same if len({split(place) for place in group}) > 1]
     if leaks:
         found.errors.append(
-            f"{len(leaks)} pictures are both in training and in the test: "
+            f"{len(leaks)} images are in both training and test: "
             + some(["/".join(place) for group in leaks for place in group])
         )
     both = [g for g in found.same if {"trainA", "trainB"} <= {name for name, _ in g}]
     if both:
         found.warnings.append(
-            f"{len(both)} pictures are in A and in B: {some(['/'.join(g[0]) for g in both])}"
+            f"{len(both)} images are in both A and B: {some(['/'.join(g[0]) for g in both])}"
         )
     for name in found.domains:
         groups = [[p for p in group if p[0] == name] for group in found.same]
         if extra := sum(len(group) - 1 for group in groups if group):
-            found.warnings.append(f"{name}: {extra} pictures repeat others of the same pixels")
+            found.warnings.append(f"{name}: {extra} images are exact duplicates of others")
         if inside := sum(one[0] == other[0] == name for one, other in found.near):
-            found.warnings.append(f"{name}: {inside} pairs of pictures look the same")
+            found.warnings.append(f"{name}: {inside} pairs of images are near duplicates")
     if across := [pair for pair in found.near if split(pair[0]) != split(pair[1])]:
         pairs = [f"{'/'.join(one)} and {'/'.join(other)}" for one, other in across]
         found.warnings.append(
-            f"{len(across)} pairs of a training and a test picture look the same: {some(pairs)}"
+            f"{len(across)} pairs of a training and a test image are near duplicates: {some(pairs)}"
         )
 
 
@@ -196,14 +196,14 @@ def _judge_balance(found: Findings) -> None:
         counts = sorted((len(a), len(b)))
         if one == "trainA" and counts[1] > _MAX_IMBALANCE * counts[0]:
             found.warnings.append(
-                f"{one} and {other}: {len(a)} and {len(b)} pictures, so those of the smaller are "
-                f"shown {counts[1] / counts[0]:.0f} times as often"
+                f"{one} and {other}: {len(a)} and {len(b)} images, so each image of the smaller "
+                f"domain is used {counts[1] / counts[0]:.0f} times as often"
             )
         sides = sorted(_median_side([*prints]) for prints in (a, b))
         if sides[1] > _MAX_SIZE_RATIO * sides[0]:
             found.warnings.append(
-                f"{one} and {other}: shorter sides of {sides[0]:.0f} and {sides[1]:.0f} px in the "
-                "median; sharpness alone may tell the domains apart"
+                f"{one} and {other}: median shorter sides of {sides[0]:.0f} and {sides[1]:.0f} px; "
+                "sharpness alone may distinguish the domains"
             )
 
 

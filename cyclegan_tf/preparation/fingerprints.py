@@ -1,4 +1,4 @@
-"""What is kept of a picture to compare it with all others: a kilobyte instead of its pixels."""
+"""Fingerprints of images, about 1 kB each, for finding duplicates without keeping pixels."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -12,24 +12,24 @@ from PIL import Image
 from cyclegan_tf.images.images import open_image, read_image, to_pillow
 
 _THUMBNAIL = (16, 16)
-# See `near_pairs`. Of avatars of 64 px, 99 % stay above it as JPEG of quality 75, half of them of
-# quality 40 or halved, and of 400,000 pairs that differ, 5 are; at 0.95, 88 % and 61.
+# Threshold of `near_pairs`. For avatars of 64 px, it finds 99 % of copies as JPEG of quality 75,
+# half of those of quality 40 or half size, and 5 of 400,000 different pairs; 0.95: 88 % and 61.
 ALIKE = 0.97
-# JPEG leaves a little colour in grey pictures.
+# JPEG adds slight colour to grey images.
 _GREY_SPREAD = 4
 _BLOCK = 512
 
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """What is kept of a picture.
+    """The fingerprint of an image.
 
     Attributes:
-        height: In pixels, upright.
-        width: The same.
-        mode: Of its file, as Pillow calls it: `RGB`, `P`, `CMYK`, `I;16`, ...
-        file_digest: Of the file's bytes.
-        pixel_digest: Of size and pixels, as training would see them.
+        height: Height of the upright image, in pixels.
+        width: Width of the upright image, in pixels.
+        mode: Pillow's mode of the file: `RGB`, `P`, `CMYK`, `I;16`, ...
+        file_digest: SHA-256 of the file's bytes.
+        pixel_digest: SHA-256 of size and pixels, as used in training.
         thumbnail: uint8 in [0, 255], shape `(16, 16, 3)`.
     """
 
@@ -42,16 +42,16 @@ class Fingerprint:
 
     @property
     def is_grey(self) -> bool:
-        """Whether it has no colours, however it is stored."""
+        """Whether the image is grey, in any mode."""
         spread = self.thumbnail.max(-1).astype(int) - self.thumbnail.min(-1)
         return bool(spread.max() <= _GREY_SPREAD)
 
 
 def fingerprint(source: Path | bytes) -> Fingerprint:
-    """Reads a picture's file, or what it holds, and takes its fingerprint.
+    """Computes the fingerprint of an image, given its path or encoded bytes.
 
     Raises:
-        UnreadableImageError: If it cannot be decoded.
+        UnreadableImageError: If the image cannot be decoded.
     """
     with open_image(source) as image:
         mode = image.mode
@@ -66,7 +66,7 @@ def fingerprint(source: Path | bytes) -> Fingerprint:
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """Shrinks a picture to what is compared.
+    """Shrinks an image for comparison.
 
     Args:
         image: uint8 in [0, 255], shape `(height, width, 3)`.
@@ -78,7 +78,7 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
 
 
 def pixel_digest(image: np.ndarray) -> bytes:
-    """Returns what pictures with the same size and pixels share.
+    """Returns a SHA-256 of an image's size and pixels.
 
     Args:
         image: uint8, shape `(height, width, channels)`.
@@ -89,17 +89,17 @@ def pixel_digest(image: np.ndarray) -> bytes:
 
 
 def edges(thumbnails: np.ndarray) -> np.ndarray:
-    """Gives what a picture looks like whatever its brightness and contrast: its edges.
+    """Computes edge vectors, which do not depend on brightness and contrast.
 
-    Unlike the bits of a difference hash, they are not at the mercy of noise where a picture is
-    plain, as much of a drawing is.
+    Unlike the bits of a difference hash, they are robust to noise in flat areas, which are common
+    in drawings.
 
     Args:
-        thumbnails: uint8, shape `(pictures, height, width, channels)`.
+        thumbnails: uint8, shape `(images, height, width, channels)`.
 
     Returns:
-        Differences of neighbours in rows and in columns, as vectors of length 1 (or 0, of plain
-        pictures), float32, shape `(pictures, differences)`.
+        Differences of neighbours in rows and columns, as vectors of norm 1 (0 for a flat image),
+        float32, shape `(images, differences)`.
     """
     values = thumbnails.astype(np.float32)
     rows, columns = (np.diff(values, axis=axis).reshape(len(values), -1) for axis in (1, 2))
@@ -108,22 +108,22 @@ def edges(thumbnails: np.ndarray) -> np.ndarray:
 
 
 def near_pairs(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
-    """Finds pictures that look the same: stored anew, resized, a little brighter or darker.
+    """Finds near duplicates: images saved again, resized, or slightly brighter or darker.
 
-    Every picture is compared with every other: they are near if the edges of their thumbnails
-    have a cosine of `ALIKE` or more. Mirrored pictures and crops are not found.
+    Compares all pairs. Two images are near if the edge vectors of their thumbnails have a cosine
+    similarity of at least `ALIKE`. Mirrored images and crops are not found.
 
     Args:
-        prints: Of all pictures; 6 kB each are taken meanwhile.
+        prints: Fingerprints of all images. Temporary memory use is 6 kB per image.
 
     Yields:
-        Numbers of two pictures, the smaller first.
+        Indices of two images, the smaller first.
     """
     if not prints:
         return
     vectors = edges(np.stack([print_.thumbnail for print_ in prints]))
     for start in range(0, len(vectors), _BLOCK):
-        # Only with what stands behind: each pair once.
+        # Compare with later images only, so that each pair occurs once.
         cosines = np.triu(vectors[start : start + _BLOCK] @ vectors[start:].T, k=1)
         for one, other in np.argwhere(cosines >= ALIKE):
             yield start + int(one), start + int(other)

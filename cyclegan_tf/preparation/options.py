@@ -1,4 +1,4 @@
-"""Everything preparing data can be told: options as those of a run, with the same metadata."""
+"""Options of data preparation, declared like run options."""
 
 from dataclasses import dataclass
 
@@ -8,20 +8,20 @@ from cyclegan_tf.errors import UserError
 
 @dataclass(frozen=True)
 class SplitOptions(Options):
-    """How one collection becomes two domains."""
+    """Options for splitting a collection into two domains."""
 
-    attribute: str = option("", "What tells the domains apart: a column, or a feature of TFDS.")
-    values: str = option("1,0", "Its values in A and in B; 1 and 0 are also true and false.")
+    attribute: str = option("", "Attribute that defines the domains: a column or TFDS feature.")
+    values: str = option("1,0", "Attribute values of A and B; 1 and 0 also match true and false.")
     where: str = option(
-        "", "What else must hold: NAME=VALUE[,NAME=VALUE...].", pattern="([^=,]+=[^=,]*,?)*"
+        "", "Further conditions: NAME=VALUE[,NAME=VALUE...].", pattern="([^=,]+=[^=,]*,?)*"
     )
     test_fraction: float = option(
-        0.1, "Share of each domain's pictures that are for the test.", minimum=0.0, maximum=0.9
+        0.1, "Fraction of each domain's images in the test split.", minimum=0.0, maximum=0.9
     )
     max_images: int | None = option(
-        None, "Most pictures of a domain, the first ones (default: all).", minimum=1
+        None, "Maximum number of images per domain; uses the first (default: all).", minimum=1
     )
-    seed: int = option(0, "Seed of which are for the test.", minimum=0, maximum=2**32 - 1)
+    seed: int = option(0, "Seed for choosing the test split.", minimum=0, maximum=2**32 - 1)
 
     @property
     def value_pair(self) -> tuple[str, str]:
@@ -31,14 +31,14 @@ class SplitOptions(Options):
 
     @property
     def conditions(self) -> dict[str, str]:
-        """`where` as values by names."""
+        """The conditions of `where`: values by attribute name."""
         pairs = [condition.split("=") for condition in self.where.split(",") if condition]
         return {name.strip(): plain(value) for name, value in pairs}
 
     def validate(self) -> "SplitOptions":
         super().validate()
         if not self.attribute:
-            raise UserError("`attribute` is needed: what tells the domains apart")
+            raise UserError("`attribute` is needed: the attribute that defines the domains")
         if len({plain(value) for value in self.values.split(",")}) != 2 or (
             self.values.count(",") != 1
         ):
@@ -48,63 +48,63 @@ class SplitOptions(Options):
 
 @dataclass(frozen=True)
 class FaceOptions(Options):
-    """How faces are found and cropped."""
+    """Options for detecting and cropping faces."""
 
     detector: str = option(
         "photo",
-        "photo: OpenCV's, for faces seen from the front; anime: the package animeface; or the "
-        "XML file of another cascade of OpenCV.",
+        "Face detector: photo (OpenCV, frontal faces), anime (package animeface), or the XML file "
+        "of another OpenCV cascade.",
     )
     margin: float = option(
         0.3,
-        "What is added on each side of a face, relative to its longer side.",
+        "Margin on each side of a face, relative to its longer side.",
         minimum=0.0,
         maximum=2.0,
     )
-    min_size: int = option(64, "Smaller crops are left out; their side in pixels.", minimum=1)
+    min_size: int = option(64, "Minimum side of a crop in pixels; skips smaller crops.", minimum=1)
     duplicates: str = option(
         "near",
-        "Which crops are left out for being there already: those that look the same (near), only "
-        "those of the same pixels (same), or none (keep).",
+        "Duplicate crops to skip: near duplicates and exact ones (near), only exact ones, with the "
+        "same pixels (same), or none (keep).",
         choices=("near", "same", "keep"),
     )
 
 
 @dataclass(frozen=True)
 class FetchOptions(Options):
-    """Which archive is unpacked, and how far it may go."""
+    """Options for downloading and unpacking an archive."""
 
-    name: str = option("", "A data set's name, such as horse2zebra; its checksum is known.")
-    archive: str = option("", "A zip file on this machine, instead of downloading.")
-    url: str = option("", "Where else to download the zip file.")
+    name: str = option("", "Name of a data set, such as horse2zebra, with a known checksum.")
+    archive: str = option("", "Local zip file to use instead of downloading.")
+    url: str = option("", "Alternative URL of the zip file.")
     sha256: str = option(
-        "", "The zip file's SHA-256: 64 hexadecimal digits.", pattern="([0-9a-fA-F]{64})?"
+        "", "Expected SHA-256 of the zip file: 64 hexadecimal digits.", pattern="([0-9a-fA-F]{64})?"
     )
-    max_files: int = option(200_000, "Most entries of the zip file.", minimum=1)
-    max_gb: float = option(20.0, "Most that it may hold unpacked, in GiB.", above=0.0)
+    max_files: int = option(200_000, "Maximum number of entries in the zip file.", minimum=1)
+    max_gb: float = option(20.0, "Maximum size after unpacking, in GiB.", above=0.0)
 
     def validate(self) -> "FetchOptions":
         super().validate()
         if not (self.name or self.archive or self.url):
-            raise UserError("what is to be fetched? give a name, `archive=FILE` or `url=URL`")
+            raise UserError("missing data set; give a name, `archive=FILE` or `url=URL`")
         if self.archive and self.url:
-            raise UserError(f"`archive={self.archive}` and `url={self.url}`: give one of the two")
+            raise UserError(f"`archive={self.archive}` and `url={self.url}`: give only one of them")
         return self
 
 
 @dataclass(frozen=True)
 class PackOptions(Options):
-    """How a data set is packed."""
+    """Options for packing a data set."""
 
     shard_mb: int = option(
-        256, "Size of a file of pictures in MiB; a larger picture has one of its own.", minimum=1
+        256, "Maximum size of a packed file in MiB; a larger image gets its own file.", minimum=1
     )
 
 
 def plain(value: object) -> str:
-    """Returns a value as it is compared: text, with 1 and 0 for what is true and false.
+    """Normalizes an attribute value for comparison: text, with 1 and 0 for true and false.
 
-    That includes -1, which some lists of attributes have for false.
+    -1 counts as false, as in the attribute lists of some data sets.
     """
     text = str(value).strip()
     known = {"true": "1", "yes": "1", "false": "0", "no": "0", "-1": "0"}

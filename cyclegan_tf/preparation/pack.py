@@ -1,4 +1,4 @@
-"""Packing a data set: the files of its folders, as they are, in a few large ones."""
+"""Packing of a data set: stores the unchanged files of its folders in a few large files."""
 
 import contextlib
 import itertools
@@ -24,12 +24,12 @@ FOLDERS = (*DOMAINS, *itertools.chain(*PAIRED_SPLITS.values()))
 
 @dataclass(frozen=True)
 class Packed:
-    """What was written.
+    """The results of `pack`.
 
     Attributes:
-        counts: Pictures by folder, `trainA` and so on.
-        unreadable: Pictures that were left out, with the reason.
-        shards: How many files hold the pictures.
+        counts: Number of images by folder, `trainA` and so on.
+        unreadable: Unreadable images, which were skipped, with the error.
+        shards: Number of files that hold the images.
     """
 
     counts: dict[str, int]
@@ -44,20 +44,20 @@ class _Place(NamedTuple):
 
 
 def pack(data: Path, output: Path, options: PackOptions, progress: bool = True) -> Packed:
-    """Packs the folders of a data set that training knows, each for itself.
+    """Packs each folder of a data set that training uses.
 
-    Every picture is decoded once, to leave out what is none, and stored as its file is.
+    Every image is decoded once, to skip unreadable files, and stored as the original file.
 
     Args:
-        data: Holds some of `FOLDERS`; may be packed itself.
-        output: A new folder, which appears whole or not at all.
-        options: How large the files may become.
-        progress: Whether to show a bar.
+        data: Folder with some of `FOLDERS`; may be packed itself.
+        output: New folder, created atomically.
+        options: Maximum size of the files.
+        progress: Whether to show a progress bar.
 
     Raises:
         UserError: If there is nothing to pack, more than a quarter of a folder is unreadable,
-            `output` is there already, or ArrayRecord is missing.
-        OSError: If it cannot be written.
+            `output` already exists, or array_record is missing.
+        OSError: If a file cannot be written.
     """
     options = options.validate()
     there = [name for name in FOLDERS if has_folder(data / name)]
@@ -66,7 +66,7 @@ def pack(data: Path, output: Path, options: PackOptions, progress: bool = True) 
     opened = {name: open_folder(data / name) for name in there}
     for name, files in opened.items():
         if not files.names:
-            raise UserError(f"{data / name} holds no pictures ({files.ignored} other files)")
+            raise UserError(f"{data / name} holds no images ({files.ignored} other files)")
     places = [
         _Place(folder, files, name) for folder, files in opened.items() for name in files.names
     ]
@@ -88,7 +88,7 @@ def pack(data: Path, output: Path, options: PackOptions, progress: bool = True) 
 
 
 def _read(place: _Place) -> bytes | str:
-    """Gives a file's content or, if that is no readable picture, the reason."""
+    """Returns the content of a file, or the error if it is not a readable image."""
     try:
         encoded = place.files.encoded(place.name)
         content = encoded if isinstance(encoded, bytes) else encoded.read_bytes()
@@ -99,7 +99,7 @@ def _read(place: _Place) -> bytes | str:
 
 
 def _write(folder: Path, pairs: Iterable[tuple[_Place, bytes | str]], max_bytes: int) -> Index:
-    """Writes a packed folder."""
+    """Writes one packed folder."""
     pictures: dict[str, int] = {}
     unreadable: dict[str, str] = {}
     bad: list[str] = []

@@ -1,4 +1,4 @@
-"""Many pictures at once, in order, with progress, and never more than a few in memory."""
+"""Parallel work on images: in order, with a progress bar, and few images in memory."""
 
 import os
 from collections.abc import Callable, Generator, Iterable
@@ -11,8 +11,8 @@ from cyclegan_tf.progress import progress_bar
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-# Threads are enough: decoding, resizing and detecting leave Python's lock alone.
-_WAITING = 4  # Items begun or waiting for each core; bounds what lies in memory.
+# Threads suffice, because decoding, resizing and detection release the GIL.
+_WAITING = 4  # Pending items per core; bounds memory use.
 
 
 def in_order(
@@ -22,14 +22,14 @@ def in_order(
     total: int | None = None,
     progress: bool = True,
 ) -> Generator[_Result, None, None]:
-    """Does something with every item on all cores.
+    """Applies a function to every item on all cores.
 
     Args:
-        work: What to do; its errors come out here.
-        items: Taken one by one, by one thread, not further ahead than the work is.
-        title: Of the bar.
-        total: How many items there are, if that is known.
-        progress: Whether to show a bar when it takes longer than two seconds.
+        work: The function; its exceptions are raised here.
+        items: The items, consumed by a single thread and only as the work progresses.
+        title: Title of the progress bar.
+        total: Number of items, if known.
+        progress: Whether to show a progress bar after two seconds.
 
     Yields:
         The results, in the items' order.
@@ -38,7 +38,7 @@ def in_order(
     pool = ThreadPoolExecutor(cores)
     try:
         with progress_bar(total=total, desc=title, delay=2, shown=progress) as bar:
-            # As many may be begun as there is room for, before the first result is asked for.
+            # Start as many items as allowed before requesting the first result.
             room = _WAITING * cores - 1
             for result in threads.in_order(pool, work, items, lambda _: 1, room, ahead=True):
                 yield result

@@ -1,4 +1,4 @@
-"""One collection of pictures becomes two domains, each with pictures for training and the test."""
+"""Splitting a collection of images into two domains, each with training and test images."""
 
 import hashlib
 import shutil
@@ -19,12 +19,12 @@ from cyclegan_tf.preparation.parallel import in_order
 
 @dataclass(frozen=True)
 class Split:
-    """What was written.
+    """The results of `split_collection`.
 
     Attributes:
-        counts: Pictures by folder, `trainA` and so on.
-        unreadable: Pictures that were left out, with the reason.
-        contradictory: Pictures that were left out because they are in both domains.
+        counts: Number of images by folder, `trainA` and so on.
+        unreadable: Unreadable images, which were skipped, with the error.
+        contradictory: Names of images that were skipped because both domains contain them.
     """
 
     counts: dict[str, int]
@@ -42,62 +42,62 @@ class _Kept:
 def split_collection(
     collection: Collection, output: Path, options: SplitOptions, progress: bool = True
 ) -> Split:
-    """Writes trainA, trainB and, unless its share is 0, testA and testB.
+    """Writes trainA, trainB and, unless `test_fraction` is 0, testA and testB.
 
-    Files are copied as they are. Which are for the test depends on their pixels and the seed, so
-    that all copies of a picture come to one side, and what is added later moves few others.
-    A picture that is in A and in B with the same pixels is left out.
+    Files are copied unchanged. The test split depends only on pixels and seed, so all copies of an
+    image are in the same split, and adding images later moves few others. Images that occur in A
+    and B with the same pixels are skipped.
 
     Args:
-        collection: The pictures.
-        output: A new folder, which appears whole or not at all.
-        options: What tells the domains apart, and how they are divided.
-        progress: Whether to show a bar.
+        collection: The images.
+        output: New folder, created atomically.
+        options: The definition of the domains, and the size of the test split.
+        progress: Whether to show a progress bar.
 
     Raises:
-        UserError: If an attribute is unknown, a domain stays empty, more than a quarter of the
-            pictures is unreadable, or `output` is there already.
-        OSError: If it cannot be written.
+        UserError: If an attribute is unknown, a domain would be empty, more than a quarter of the
+            images are unreadable, or `output` already exists.
+        OSError: If a file cannot be written.
     """
     options = options.validate()
     for name in (options.attribute, *options.conditions):
         if name not in collection.attributes:
             raise UserError(
-                f"there is no attribute {name}; there are: {', '.join(collection.attributes)}"
+                f"unknown attribute {name}; choose one of: {', '.join(collection.attributes)}"
             )
     with new_folder(output) as folder:
         kept, unreadable = _copy(collection, folder, options, progress)
         if len(unreadable) > MAX_LOST_FRACTION * (len(kept) + len(unreadable)):
             raise UserError(
-                f"too many pictures are unreadable, {len(unreadable)} of "
+                f"too many images are unreadable, {len(unreadable)} of "
                 f"{len(kept) + len(unreadable)}: {some(unreadable)}"
             )
         both = set.intersection(*({p.digest for p in kept if p.domain == name} for name in "AB"))
-        contradictory = [picture for picture in kept if picture.digest in both]
-        for picture in contradictory:
-            (folder / picture.domain / picture.name).unlink()
+        contradictory = [image for image in kept if image.digest in both]
+        for image in contradictory:
+            (folder / image.domain / image.name).unlink()
         counts = _divide(folder, [p for p in kept if p.digest not in both], options)
-    return Split(counts, unreadable, [picture.name for picture in contradictory])
+    return Split(counts, unreadable, [image.name for image in contradictory])
 
 
 def _copy(
     collection: Collection, folder: Path, options: SplitOptions, progress: bool
 ) -> tuple[list[_Kept], list[str]]:
-    """Copies the readable pictures to the folders A and B; says why others are left out."""
+    """Copies the readable images to folders A and B; returns them, and errors for the others."""
 
     def keep(chosen: tuple[str, Described]) -> _Kept | str | None:
-        domain, picture = chosen
+        domain, image = chosen
         if not domain:
             return None
         try:
-            encoded = picture.read_bytes()
+            encoded = image.read_bytes()
             digest = pixel_digest(read_image(encoded))
         except (UnreadableImageError, OSError) as error:
-            return f"{picture.name}: {error}"
-        target = folder / domain / picture.name
+            return f"{image.name}: {error}"
+        target = folder / domain / image.name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(encoded)
-        return _Kept(domain, picture.name, digest)
+        return _Kept(domain, image.name, digest)
 
     kept: list[_Kept] = []
     unreadable: list[str] = []
@@ -111,50 +111,50 @@ def _copy(
 
 
 def _choose(collection: Collection, options: SplitOptions) -> Iterator[tuple[str, Described]]:
-    """Gives each picture with its domain, or with "" if it belongs to none."""
+    """Yields each image with its domain, or with "" if it belongs to neither."""
     domains = dict(zip(options.value_pair, "AB", strict=True))
     counts = Counter[str]()
-    for picture in collection.pictures:
+    for image in collection.pictures:
         if all(counts[domain] == options.max_images for domain in "AB"):
             return
-        domain = domains.get(picture.attributes[options.attribute], "")
-        holds = options.conditions.items() <= picture.attributes.items()
+        domain = domains.get(image.attributes[options.attribute], "")
+        holds = options.conditions.items() <= image.attributes.items()
         if not holds or counts[domain] == options.max_images:
             domain = ""
         counts[domain] += 1
-        yield domain, picture
+        yield domain, image
 
 
 def _divide(folder: Path, kept: list[_Kept], options: SplitOptions) -> dict[str, int]:
-    """Moves the pictures of A and B to training and test."""
+    """Moves the images of A and B to their training and test folders."""
     counts = {}
     for domain in "AB":
-        pictures = [picture for picture in kept if picture.domain == domain]
-        for_test = _for_test(pictures, options)
-        sides = {"train": [p for p in pictures if p.digest not in for_test]}
+        images = [image for image in kept if image.domain == domain]
+        for_test = _for_test(images, options)
+        sides = {"train": [p for p in images if p.digest not in for_test]}
         if options.test_fraction:
-            sides["test"] = [p for p in pictures if p.digest in for_test]
+            sides["test"] = [p for p in images if p.digest in for_test]
         for side, members in sides.items():
             if not members:
                 raise UserError(
-                    f"{side}{domain} would hold no picture: of {len(pictures)} pictures with "
+                    f"{side}{domain} would be empty: of {len(images)} images with "
                     f"{options.attribute}={options.value_pair['AB'.index(domain)]}"
                     + (f" and {options.where}" if options.where else "")
-                    + f", a share of {options.test_fraction} is for the test"
+                    + f", `test_fraction={options.test_fraction}` is held out"
                 )
-            for picture in members:
-                target = folder / f"{side}{domain}" / picture.name
+            for image in members:
+                target = folder / f"{side}{domain}" / image.name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                (folder / domain / picture.name).rename(target)
+                (folder / domain / image.name).rename(target)
             counts[f"{side}{domain}"] = len(members)
         shutil.rmtree(folder / domain)
     return counts
 
 
-def _for_test(pictures: list[_Kept], options: SplitOptions) -> set[bytes]:
-    """Draws pictures, all copies of one together, until they are as many as wanted."""
-    wanted = round(options.test_fraction * len(pictures))
-    copies = Counter(picture.digest for picture in pictures)
+def _for_test(images: list[_Kept], options: SplitOptions) -> set[bytes]:
+    """Selects the images of the test split by their digests; copies stay together."""
+    wanted = round(options.test_fraction * len(images))
+    copies = Counter(image.digest for image in images)
     seed = options.seed.to_bytes(4, "big")
     drawn: set[bytes] = set()
     for digest in sorted(copies, key=lambda digest: hashlib.sha256(seed + digest).digest()):

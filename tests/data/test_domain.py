@@ -63,7 +63,7 @@ def test_the_geometry_tells_label_maps():
 
 def test_bad_pictures_are_counted_named_and_skipped(caplog):
     domain = load(Pictures(8, bad=[2, 5]))  # Exactly a quarter.
-    assert "2 of 8 pictures are unreadable and skipped" in caplog.text
+    assert "2 of 8 images are unreadable and skipped" in caplog.text
     assert "picture_2.png" in caplog.text and "picture_5.png" in caplog.text
     assert [int(domain[number].max()) for number in range(6)] == [0, 1, 3, 4, 6, 7]
     assert list(domain.names) == [f"picture_{i}.png" for i in (0, 1, 3, 4, 6, 7)]
@@ -78,7 +78,7 @@ def test_at_most_twenty_bad_pictures_are_named(caplog):
 @pytest.mark.parametrize("number, bad", [(8, [0, 3, 7]), (1, [0]), (1000, range(1000))])
 def test_too_many_bad_pictures_stop_the_run_at_once(number, bad):
     source = Pictures(number, bad)
-    with pytest.raises(UserError, match=f"domain A: .*of the {number} pictures.*picture_0.png"):
+    with pytest.raises(UserError, match=f"domain A: .*of the {number} images.*picture_0.png"):
         load(source)
     assert sum(source.reads) <= number / 4 + 65
 

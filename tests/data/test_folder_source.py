@@ -41,9 +41,9 @@ def test_those_without_a_partner_are_named_and_left_out(tmp_path, caplog):
     kept_a, kept_b = partners(a, b)
     assert list(kept_a.names) == list(kept_b.names) == [f"{n}.png" for n in range(2, 8)]
     assert len(kept_a) == 6 and len(a) == 8
-    assert f"{tmp_path}/a: 2 of 8 pictures have no partner in {tmp_path}/b" in caplog.text
-    assert "left out: 0.png; 1.png" in caplog.text
-    assert f"{tmp_path}/b: 1 of 7" in caplog.text and "left out: 8.png" in caplog.text
+    assert f"{tmp_path}/a: 2 of 8 images have no partner in {tmp_path}/b" in caplog.text
+    assert "skipped: 0.png; 1.png" in caplog.text
+    assert f"{tmp_path}/b: 1 of 7" in caplog.text and "skipped: 8.png" in caplog.text
 
 
 def test_of_several_with_one_name_the_first_has_the_partner(tmp_path, caplog):
@@ -52,15 +52,15 @@ def test_of_several_with_one_name_the_first_has_the_partner(tmp_path, caplog):
     kept_a, kept_b = partners(a, b)
     assert list(kept_a.names) == ["1.bmp", "2.png", "3.png", "4.png"]
     assert list(kept_b.names) == ["1.png", "2.png", "3.png", "4.png"]
-    assert "left out: 1.png" in caplog.text
+    assert "skipped: 1.png" in caplog.text
 
 
 @pytest.mark.parametrize(
     "names_a, names_b, says",
     [
-        ("xyz", "123", "3 of the 3 pictures in .*/a have no partner in .*/b: x.png; y.png; z.png"),
-        ("123", "1234567", "4 of the 7 pictures in .*/b .*: 4.png; 5.png; 6.png; 7.png"),
-        ("1234", "12", "2 of the 4 pictures in .*/a"),
+        ("xyz", "123", "3 of the 3 images in .*/a have no partner in .*/b: x.png; y.png; z.png"),
+        ("123", "1234567", "4 of the 7 images in .*/b .*: 4.png; 5.png; 6.png; 7.png"),
+        ("1234", "12", "2 of the 4 images in .*/a"),
     ],
 )
 def test_too_many_without_a_partner_are_no_pairs(tmp_path, names_a, names_b, says):

@@ -38,7 +38,9 @@ def test_it_is_read_as_a_folder_is(folder):
     assert list(source.names) == ["10.png", "11.png", "2.png", "sub/ä 1.png"]
     assert [int(source[number].max()) for number in (3, 0, 2)] == [20, 0, 10]
     assert open_folder(folder).encoded("2.png") == CONTENTS[1]
-    with pytest.raises(UnreadableImageError, match="trainA/11.png: left out .*: not a picture"):
+    with pytest.raises(
+        UnreadableImageError, match="trainA/11.png: skipped when packed: not a picture"
+    ):
         source[1]
 
 
@@ -58,12 +60,14 @@ def test_pairs_go_by_names(folder, caplog):
     assert list(a.names) == ["10.png", "11.png", "2.png"]
     assert list(b.names) == ["10_B.png", "11_B.png", "2_B.png"]
     assert int(a[2].max()) == 10
-    assert "left out: sub/ä 1.png" in caplog.text
+    assert "skipped: sub/ä 1.png" in caplog.text
 
 
 def test_a_picture_of_another_kind_is_named(folder):
     source = FolderSource(folder, read_labels)
-    with pytest.raises(UnreadableImageError, match="trainA/10.png: .*a label map is grey"):
+    with pytest.raises(
+        UnreadableImageError, match="trainA/10.png: .*a label map must be 8-bit grey"
+    ):
         source[0]
 
 
@@ -72,7 +76,7 @@ def test_exchanged_and_renamed_pictures_are_named(folder):
     one, other = first.read_bytes(), second.read_bytes()
     first.write_bytes(other)
     second.write_bytes(one)
-    with pytest.raises(UserError, match=f"{first} is damaged at 10.png: copy or pack"):
+    with pytest.raises(UserError, match=f"{first} is damaged at 10.png; copy or pack"):
         PackedFiles(folder).encoded("10.png")
     put(folder)
     index = folder.parent / "trainA.packed.json"
@@ -89,7 +93,7 @@ def test_a_flipped_byte_in_a_picture_is_named(folder):
     place = whole.index(CONTENTS[2]) + 40
     path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
     with pytest.raises(
-        UserError, match=f"{path} is damaged at sub/ä 1.png: .*hash mismatch"
+        UserError, match=f"{path} is damaged at sub/ä 1.png; .*hash mismatch"
     ) as error:
         PackedFiles(folder).encoded("sub/ä 1.png")
     # Damaged files of a folder may be passed over; pictures that were good when packed may not.
@@ -109,5 +113,5 @@ def test_a_flipped_byte_in_a_picture_is_named(folder):
 def test_a_damaged_index_is_named(folder, change):
     index = folder.parent / "trainA.packed.json"
     index.write_text(change(index.read_text()))
-    with pytest.raises(UserError, match=f"{index} is no index of packed pictures, or damaged"):
+    with pytest.raises(UserError, match=f"{index} is damaged or not an index of packed images"):
         open_folder(folder)

@@ -341,7 +341,7 @@ def test_a_picture_that_can_no_longer_be_read_is_named():
     source.bad = {1}
     with (
         pytest.raises(
-            UnreadableImageError, match=r"^picture_1.png: cannot be decoded; .*back"
+            UnreadableImageError, match=r"^picture_1.png: cannot be decoded; .*restore it"
         ) as e,
         naming_pictures(),
     ):
@@ -359,7 +359,7 @@ def test_a_packed_picture_that_is_damaged_meanwhile_is_told_by_its_file(tmp_path
     domain = load(FolderSource(packed, read_image), cache_gb=0.0)
     (shard,) = tmp_path.glob("*.array_record")
     shard.write_bytes(shard.read_bytes().replace(picture, picture[:-1] + b"?"))
-    said = f"^{shard} is damaged at 0.png: copy or pack the data set again"
+    said = f"^{shard} is damaged at 0.png; copy or pack the data set again"
     with pytest.raises(UserError, match=said) as e, naming_pictures():
         list(stream(domain, domain, stop_step=2))
     assert "\n" not in str(e.value) and not isinstance(e.value, UnreadableImageError)

@@ -71,7 +71,7 @@ def test_other_files_are_counted(data, caplog):
     (data / "trainA" / "readme.txt").touch()
     with caplog.at_level("INFO"):
         open_sources(str(data))
-    assert "trainA: 3 pictures, 1 other files ignored" in caplog.text
+    assert "trainA: 3 images, 1 other files ignored" in caplog.text
 
 
 def test_incomplete_data_is_named(data):
@@ -79,7 +79,7 @@ def test_incomplete_data_is_named(data):
     with pytest.raises(UserError, match="missing: .*testA$"):
         open_sources(str(data), split="test")
     (data / "testA").mkdir()
-    with pytest.raises(UserError, match="testA holds no pictures"):
+    with pytest.raises(UserError, match="testA holds no images"):
         open_sources(str(data), split="test")
     with pytest.raises(UserError, match="missing: .*trainA, .*trainB$"):
         open_sources(str(data / "testB"))
@@ -199,7 +199,7 @@ def test_two_folders_give_pairs_by_name(data):
 
 
 def test_unpaired_folders_are_no_pairs(data):
-    with pytest.raises(UserError, match="3 of the 3 pictures in .*trainA have no partner"):
+    with pytest.raises(UserError, match="3 of the 3 images in .*trainA have no partner"):
         open_sources(str(data), paired=True)
 
 
@@ -256,7 +256,7 @@ def test_without_a_paired_model_pairs_are_recognized(joined):
 
 
 def test_paired_data_that_is_nowhere_says_what_is_expected(tmp_path):
-    with pytest.raises(UserError, match="trainA and trainB, or train with pictures A.B side by"):
+    with pytest.raises(UserError, match="trainA and trainB, or train with images A.B side by"):
         open_sources(str(tmp_path), paired=True)
 
 

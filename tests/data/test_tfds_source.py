@@ -120,7 +120,7 @@ def test_the_copy_on_disk_has_no_name(data_dir, monkeypatch, tmp_path_factory):
 
 def test_missing_splits_are_named(data_dir):
     prepare(Half())
-    with pytest.raises(UserError, match="no pictures in the split trainB; its splits are trainA"):
+    with pytest.raises(UserError, match="no images in the split trainB; its splits are trainA"):
         open_sources("tfds:half")
     prepare(TrainOnly())
     assert open_sources("tfds:train_only", split="test") is None
@@ -128,9 +128,9 @@ def test_missing_splits_are_named(data_dir):
 
 def test_one_picture_an_example_is_needed(data_dir):
     prepare(Stereo())
-    with pytest.raises(UserError, match="no pictures in the split trainA; its splits are train"):
+    with pytest.raises(UserError, match="no images in the split trainA; its splits are train"):
         open_sources("tfds:stereo")
-    with pytest.raises(UserError, match="it has: left, right"):
+    with pytest.raises(UserError, match="they have: left, right"):
         tfds_source.TfdsSource(tfds.builder("stereo"), "train", read_image)
 
 
@@ -166,7 +166,7 @@ def test_examples_that_are_no_pairs_are_named(data_dir):
     with pytest.raises(UserError, match="left, middle, right; its features: .*number"):
         open_sources("tfds:triple", paired=True)
     prepare(Half())
-    with pytest.raises(UserError, match="no pictures in the split train; its splits are trainA"):
+    with pytest.raises(UserError, match="no images in the split train; its splits are trainA"):
         open_sources("tfds:half", paired=True)
     assert open_sources("tfds:half", paired=True, split="test") is None
 
@@ -196,7 +196,7 @@ def test_without_network_it_soon_says_what_to_do(data_dir, no_network, paired):
         open_sources("tfds:cycle_gan/horse2zebra", paired=paired)
     assert time.monotonic() - start < 20
     by_hand = str(data_dir / "downloads" / "manual" / "horse2zebra.zip")
-    for part in (by_hand, "/horse2zebra.zip cannot be reached", "--data", "avatars/blond2ginger"):
+    for part in (by_hand, "/horse2zebra.zip cannot be reached", "`data`", "avatars/blond2ginger"):
         assert part in str(error.value)
 
 
@@ -263,7 +263,7 @@ def test_the_pairs_of_cycle_gan_come_from_its_archive(archive, no_network):
 
 def test_cycle_gan_without_pairs_is_refused(archive, no_network):
     archive("horse2zebra", ["h1.jpg", "h2.jpg"], ["z1.jpg"])
-    with pytest.raises(UserError, match="2 of the 2 pictures in .*trainA have no partner"):
+    with pytest.raises(UserError, match="2 of the 2 images in .*trainA have no partner"):
         open_sources("tfds:cycle_gan/horse2zebra", paired=True)
 
 

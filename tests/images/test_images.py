@@ -190,7 +190,7 @@ def test_a_missing_file_is_unreadable(tmp_path):
 
 def test_formats_that_start_other_programs_are_refused(tmp_path):
     encoded = encode(Image.new("RGB", (8, 8)), "EPS")
-    with pytest.raises(images.UnreadableImageError, match="known kind"):
+    with pytest.raises(images.UnreadableImageError, match="known format"):
         images.read_image(encoded)
 
 
@@ -241,16 +241,16 @@ def test_levels_of_few_bits_are_numbers(bits: int, numbers: list[int]) -> None:
 def test_a_number_that_is_no_class_is_named() -> None:
     picture = Image.fromarray(np.array([[0, 3]], np.uint8))
     assert images.read_labels(encode(picture, "PNG"), classes=4).tolist() == [[[0], [3]]]
-    with pytest.raises(images.UnreadableImageError, match="number 3, and there are 3 classes"):
+    with pytest.raises(images.UnreadableImageError, match="number 3, but there are 3 classes"):
         images.read_labels(encode(picture, "PNG"), classes=3)
 
 
 @pytest.mark.parametrize(
     "picture, file_format, says",
     [
-        (noise(), "PNG", "label map is grey or has a palette.* not RGB"),
+        (noise(), "PNG", "label map must be 8-bit grey or palette.* not RGB"),
         (CLASSES.astype(np.uint16), "PNG", "not I;16"),
-        (CLASSES, "JPEG", "known kind .PNG, BMP, TIFF"),
+        (CLASSES, "JPEG", "known format .PNG, BMP, TIFF"),
     ],
 )
 def test_what_may_not_hold_class_numbers_is_refused_by_name(tmp_path, picture, file_format, says):

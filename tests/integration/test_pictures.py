@@ -37,7 +37,7 @@ def test_training_and_translation_see_the_same_pixels(
 ) -> None:
     domain = as_in_training(zoo)
     assert set(domain.names) == {*GOOD, *(f"again/{name}" for name in GOOD)}
-    assert f"{len(BAD)} of {len(domain) + len(BAD)} pictures are unreadable" in caplog.text
+    assert f"{len(BAD)} of {len(domain) + len(BAD)} images are unreadable" in caplog.text
     assert all(f"{zoo / name}: " in caplog.text for name in BAD)
     result = translate_files(identity(), zoo, tmp_path / "out", progress=False)
     assert set(result.failures) == set(BAD) and result.written == len(domain)
@@ -85,5 +85,5 @@ def test_a_domain_of_bad_pictures_alone_is_one_line(zoo: Path, tmp_path: Path) -
     flags = (f"--data_a={zoo}", f"--data_b={tmp_path / 'bad'}", f"--workdir={tmp_path / 'w'}")
     command = run("train", *flags, *TINY)
     assert command.status == 1
-    assert "domain trainB: too many of the 8 pictures are unreadable" in error_line(command.err)
+    assert "domain trainB: too many of the 8 images are unreadable" in error_line(command.err)
     assert not (tmp_path / "w/checkpoints").exists()

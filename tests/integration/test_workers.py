@@ -243,7 +243,7 @@ def test_a_worker_that_loses_its_pictures_ends_both(picture_folders: Path, tmp_p
     with Workers((run, run), cwds, **options) as workers:
         wait_until(lambda: len(steps(run)) >= 2)
         shutil.rmtree(cwds[1] / "data")
-        expect_failure(workers, "it could be read before, so put it back", culprit=1)
+        expect_failure(workers, "it was readable before; restore it", culprit=1)
 
 
 @pytest.mark.fault

@@ -110,7 +110,10 @@ def test_every_convolution_has_its_place(build, architecture):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"features.0.weight": (64, 3, 3, 3)}, "w.pth is none of the networks .* features.0"),
+        (
+            {"features.0.weight": (64, 3, 3, 3)},
+            "w.pth is not a network of the PyTorch .* features.0",
+        ),
         ({"model.1.weight": (4, 3, 7, 7)}, "no convolution model.17.weight"),
         ({"model.1.weight": (4,)}, "no convolution model.1.weight"),
         ({"model.model.0.weight": (4, 3, 4, 4)}, "no convolution model.model.3.weight"),

@@ -138,19 +138,19 @@ def without(tensors, key):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: without(t, "model.4.bias"), "it lacks model.4.bias$"),
+        (lambda t: without(t, "model.4.bias"), "missing: model.4.bias$"),
         (
             lambda t: {k: v for k, v in t.items() if "conv_block" not in k or k.endswith("1.bias")},
-            "it lacks model.10.conv_block.1.weight, .* and 3 more",
+            "missing: model.10.conv_block.1.weight, .* and 3 more",
         ),
-        (lambda t: t | {"model.99.bias": np.ones(1)}, "it should not have model.99.bias$"),
+        (lambda t: t | {"model.99.bias": np.ones(1)}, "unexpected: model.99.bias$"),
         (
             lambda t: t | {"model.4.weight": np.ones((4, 2, 5, 5), np.float32)},
             r"model.4.weight is \(4, 2, 5, 5\), not \(4, 2, 3, 3\)$",
         ),
         (
             lambda t: t | {"model.4.bias": np.full(4, np.nan, np.float32)},
-            "w.pth: model.4.bias holds numbers that are not finite",
+            "w.pth: model.4.bias holds values that are not finite",
         ),
     ],
 )

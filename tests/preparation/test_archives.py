@@ -64,7 +64,7 @@ def test_pictures_are_unpacked_below_the_data_sets_folder(tmp_path):
 )
 def test_nothing_leads_outside(tmp_path, name):
     (tmp_path / "in").mkdir()
-    with pytest.raises(UserError, match="unsafe: .*may lead outside"):
+    with pytest.raises(UserError, match="unsafe: .*may point outside"):
         unpack(archive((name, PNG)), tmp_path / "in", **LIMITS)
     assert contents(tmp_path) == set()
 
@@ -79,7 +79,7 @@ def test_links_and_devices_are_refused(tmp_path, mode):
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("name", ["set/trainA/1.png", "set/traina/1.PNG", "set//trainA/./1.png"])
 def test_an_entry_twice_is_refused(tmp_path, name):
-    with pytest.raises(UserError, match="more than one entry set/traina/1.png"):
+    with pytest.raises(UserError, match="duplicate entries: set/traina/1.png"):
         unpack(archive((name, PNG)), tmp_path, **LIMITS)
 
 
@@ -101,7 +101,7 @@ def test_an_archive_that_understates_its_size_is_refused(tmp_path, claimed):
     real = 5_000_000
     file = archive(("set/trainA/x.png", bytes(real)), compression=zipfile.ZIP_DEFLATED)
     raw = file.getvalue().replace(struct.pack("<I", real), struct.pack("<I", claimed))
-    with pytest.raises(UserError, match="can be unpacked: Bad CRC"):
+    with pytest.raises(UserError, match="cannot unpack the zip file: Bad CRC"):
         unpack(io.BytesIO(raw), tmp_path, **LIMITS)
     assert sum(path.stat().st_size for path in tmp_path.rglob("*.png")) < 10_000
 
@@ -133,7 +133,7 @@ def test_damage_is_one_line(tmp_path):
         ]
     ):
         (tmp_path / str(number)).mkdir()
-        with pytest.raises(UserError, match="no zip file that can be unpacked") as error:
+        with pytest.raises(UserError, match="cannot unpack the zip file") as error:
             unpack(io.BytesIO(damaged), tmp_path / str(number), **LIMITS)
         assert "\n" not in str(error.value)
 
@@ -158,5 +158,5 @@ def test_an_archive_without_a_data_set_is_refused(tmp_path):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as opened:
         opened.writestr("pictures/1.png", PNG)
-    with pytest.raises(UserError, match="no folder trainA or train in it"):
+    with pytest.raises(UserError, match="it has no folder trainA or train"):
         unpack(file, tmp_path, **LIMITS)

@@ -38,11 +38,11 @@ def test_a_table_describes_pictures(folder, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no table"),
-        ("file,x\nz.png,1\n", "1 of 1 pictures are not in .* the first is z.png"),
-        ("file,x\n../pictures/a.png,1\n", "1 of 1 pictures are not in"),
-        ("file,x\na.png,1\na.png,0\n", "more than one line for a picture"),
-        ("file,x\na.png,1,2\n", "a.png has 3 columns, the head 2"),
+        ("", "is not a table"),
+        ("file,x\nz.png,1\n", "1 of 1 images are not in .* the first is z.png"),
+        ("file,x\n../pictures/a.png,1\n", "1 of 1 images are not in"),
+        ("file,x\na.png,1\na.png,0\n", "more than one row for an image"),
+        ("file,x\na.png,1,2\n", "a.png has 3 columns, the header 2"),
     ],
 )
 def test_a_wrong_table_is_refused(folder, tmp_path, text, message):
@@ -52,7 +52,7 @@ def test_a_wrong_table_is_refused(folder, tmp_path, text, message):
 
 def test_a_table_goes_with_a_folder_and_only_with_it(folder):
     for arguments in ((str(folder), ""), ("tfds:celeb_a", "table.csv")):
-        with pytest.raises(UserError, match="a folder needs `attributes=FILE.csv`"):
+        with pytest.raises(UserError, match="a folder requires `attributes=FILE.csv`"):
             open_collection(*arguments)
 
 

@@ -45,19 +45,19 @@ def test_clean_data_gives_no_finding(data):
     }
     assert facts["trainA"]["height"] == {"minimum": 36, "median": 36, "maximum": 36}
     assert facts["trainA"]["modes"] == {"RGB": 8}
-    assert "nothing to object to" in table(found)
+    assert "no problems found" in table(found)
 
 
 def test_an_empty_domain_is_an_error(data):
     shutil.rmtree(data / "trainB")
     (error,) = checked(data).errors
-    assert error.startswith("trainB: no readable picture")
+    assert error.startswith("trainB: no readable image")
 
 
 def test_a_half_of_the_test_is_an_error(data):
     shutil.rmtree(data / "testB")
     (error,) = checked(data).errors
-    assert error.startswith("testB: no readable picture")
+    assert error.startswith("testB: no readable image")
 
 
 @pytest.mark.parametrize("count, is_error", [(2, False), (3, True)])
@@ -77,7 +77,7 @@ def test_the_same_pixels_in_training_and_test_are_an_error(data):
     write_image(data / "testB/copy.bmp", read_image(data / "trainA/03.png"))
     found = checked(data)
     (error,) = found.errors
-    assert "1 pictures are both in training and in the test" in error
+    assert "1 images are in both training and test" in error
     assert "trainA/03.png; testB/copy.bmp" in error
     assert found.facts()["same"] == [["trainA/03.png", "testB/copy.bmp"]]
     assert found.facts()["same_bytes"] == []
@@ -87,7 +87,7 @@ def test_the_same_bytes_are_told_apart(data):
     shutil.copy(data / "trainA/03.png", data / "trainA/again.png")
     found = checked(data)
     assert found.facts()["same_bytes"] == [["trainA/03.png", "trainA/again.png"]]
-    assert found.warnings == ["trainA: 1 pictures repeat others of the same pixels"]
+    assert found.warnings == ["trainA: 1 images are exact duplicates of others"]
 
 
 def test_what_looks_the_same_in_training_and_test_is_a_warning(data):
@@ -105,14 +105,14 @@ def test_likeness_between_the_domains_may_be_wanted_and_sameness_not(data):
     (data / "trainB/like.jpg").unlink()
     shutil.copy(data / "trainA/05.png", data / "trainB/same.png")
     (warning,) = checked(data).warnings
-    assert warning == "1 pictures are in A and in B: trainA/05.png"
+    assert warning == "1 images are in both A and B: trainA/05.png"
 
 
 def test_grey_and_small_pictures_are_warnings(data):
     Image.open(data / "trainA/05.png").convert("L").save(data / "trainA/05.png")
     grey, small, *_ = checked(data, crop_size=38).warnings
-    assert grey == "trainA: 1 grey pictures among coloured ones: 05.png"
-    assert small.startswith("trainA: 8 of 8 pictures have a side below --crop_size=38")
+    assert grey == "trainA: 1 grey images among coloured ones: 05.png"
+    assert small.startswith("trainA: 8 of 8 images have a side below --crop_size=38")
 
 
 def test_domains_of_grey_pictures_alone_are_fine(data):
@@ -126,7 +126,7 @@ def test_imbalance_is_a_warning(tmp_path):
     put(tmp_path / "b", 21, 1, size=(100, 100))
     found = check(domain_folders(tmp_path / "a", tmp_path / "b"), 32, progress=False)
     counts, sizes = found.warnings
-    assert "2 and 21 pictures" in counts and "10 times as often" in counts
+    assert "2 and 21 images" in counts and "10 times as often" in counts
     assert "shorter sides of 36 and 100 px" in sizes
 
 
@@ -136,7 +136,7 @@ def test_one_folder_is_one_domain(tmp_path):
 
 
 def test_mistakes_are_named(data, tmp_path):
-    with pytest.raises(UserError, match="nowhere is no folder"):
+    with pytest.raises(UserError, match="nowhere is not a folder"):
         domain_folders(tmp_path / "nowhere")
     with pytest.raises(UserError, match="holds both domains already"):
         domain_folders(data, data / "trainA")

@@ -163,8 +163,8 @@ def test_mistakes_are_named(scenes, tmp_path):
     crop(scenes, tmp_path / "out")
     with pytest.raises(UserError, match="crops made with other settings: margin 0.25, not"):
         crop(scenes, tmp_path / "out", options=FaceOptions(detector="red"))
-    with pytest.raises(UserError, match="would mix with the pictures"):
+    with pytest.raises(UserError, match="must not be inside the folder of images"):
         crop(scenes, scenes / "faces")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no pictures"):
+    with pytest.raises(UserError, match="holds no images"):
         crop(tmp_path / "empty", tmp_path / "new")

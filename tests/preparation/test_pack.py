@@ -134,7 +134,7 @@ def test_a_packed_set_is_checked_like_its_folders(damaged, tmp_path):
         for data in (tmp_path / "out", damaged)
     )
     assert (found.errors, found.same, found.near) == (expected.errors, expected.same, expected.near)
-    assert any("both in training and in the test" in error for error in found.errors)
+    assert any("in both training and test" in error for error in found.errors)
     assert [*found.domains["trainA"].unreadable] == ["03.png"]
     for facts in (ours := found.facts()["domains"]), (theirs := expected.facts()["domains"]):
         for domain in facts.values():
@@ -147,7 +147,7 @@ def test_a_packed_set_is_checked_like_its_folders(damaged, tmp_path):
 def test_too_many_unreadable_pictures_leave_nothing(damaged, tmp_path):
     (damaged / "trainA/05.png").write_bytes(b"")
     with pytest.raises(
-        UserError, match="trainA: too many of the 6 .*already 2: 03.png: picture of 6 bytes"
+        UserError, match="trainA: too many of the 6 .*already 2: 03.png: image of 6 bytes"
     ):
         packed(damaged, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
@@ -158,9 +158,9 @@ def test_what_cannot_be_packed_is_named(picture_folders, tmp_path):
         packed(picture_folders / "trainA", tmp_path / "out")
     (tmp_path / "data/trainA").mkdir(parents=True)
     (tmp_path / "data/trainA/x.txt").touch()
-    with pytest.raises(UserError, match=r"trainA holds no pictures \(1 other files\)"):
+    with pytest.raises(UserError, match=r"trainA holds no images \(1 other files\)"):
         packed(tmp_path / "data", tmp_path / "out")
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="already exists"):
         packed(picture_folders, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 

@@ -108,7 +108,7 @@ def test_damaged_pictures_are_named_and_bounded(people, tmp_path):
     assert sorted(reason.split(":")[0] for reason in done.unreadable) == blond[:8]
     assert done.counts["trainA"] + done.counts["testA"] == 8
     (tmp_path / "people/pictures" / blond[8]).write_bytes(b"<html>")
-    with pytest.raises(UserError, match="too many pictures are unreadable, 9 of 32"):
+    with pytest.raises(UserError, match="too many images are unreadable, 9 of 32"):
         split(tmp_path / "people", tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
@@ -124,10 +124,10 @@ def test_only_the_first_are_taken_if_so_many_are_wanted(people, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (SplitOptions("beard"), "there is no attribute beard; there are: hair, glasses"),
-        (SplitOptions("glasses", where="age=3"), "there is no attribute age"),
-        (SplitOptions("hair", "blond,green"), "testB|trainB would hold no picture: of 0 pictures"),
-        (SplitOptions("hair", "blond,red", test_fraction=0.01), "testA would hold no picture"),
+        (SplitOptions("beard"), "unknown attribute beard; choose one of: hair, glasses"),
+        (SplitOptions("glasses", where="age=3"), "unknown attribute age"),
+        (SplitOptions("hair", "blond,green"), "testB|trainB would be empty: of 0 images"),
+        (SplitOptions("hair", "blond,red", test_fraction=0.01), "testA would be empty"),
     ],
     ids=str,
 )

@@ -309,7 +309,7 @@ def test_an_old_checkpoint_is_read(tmp_path: Path) -> None:
         ({"D_B": lambda: pt.PixelDiscriminator(filters=2)}, "discriminator is pixel"),
         ({"D_A": lambda: pt.ResnetGenerator(1, filters=3)}, "resnet_1 .*; expected a discrimin"),
         ({"G_A": lambda: pt.PatchDiscriminator(1)}, "patch .*; expected a generator"),
-        ({"G_A": lambda: torch.nn.Conv2d(3, 3, 1)}, "is none of the networks"),
+        ({"G_A": lambda: torch.nn.Conv2d(3, 3, 1)}, "is not a network of the PyTorch code"),
         (
             {
                 "G_A": lambda: pt.ResnetGenerator(1, 6, filters=3),

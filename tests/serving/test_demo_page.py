@@ -96,7 +96,7 @@ def test_an_example_is_picked_and_the_direction_changed(page) -> None:
 def test_junk_gets_a_message_and_the_next_picture_an_answer(page, tmp_path: Path) -> None:
     (tmp_path / "junk.png").write_bytes(b"this is no picture")
     upload(page, tmp_path / "junk.png")
-    page.get_by_text("the file: not a picture of a known kind").wait_for()
+    page.get_by_text("the file: not an image of a known format").wait_for()
     page.get_by_label("Remove this file").or_(page.get_by_label("Clear")).first.click()
     # On a busy machine, the next file would be given to what is being removed.
     page.get_by_text("junk.png").first.wait_for(state="detached")

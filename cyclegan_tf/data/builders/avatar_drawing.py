@@ -1,4 +1,4 @@
-"""Draws a person with python-avatars, and says which pixel belongs to which part of the drawing."""
+"""Renders avatars with python-avatars, and label maps of their parts."""
 
 import dataclasses
 import io
@@ -12,12 +12,12 @@ from cyclegan_tf.data.builders.features import LABELS, demo_data_package
 
 PARTS = LABELS["avatars/parts"]
 
-# The groups of python-avatars' drawing, and the part that each draws. What is translucent in the
-# first three is shade or light on whatever lies beneath; the others are translucent as a whole.
+# The groups of python-avatars' drawing and the part each belongs to. Translucent shapes in _BODY
+# shade or light the shapes beneath them; the groups in _FEATURES are translucent as a whole.
 _BODY = {"Body": "skin", "Clothing": "clothes", "Top": "hair"}
 _FEATURES = {"Eyes": "eyes", "Eyebrow": "eyebrows", "Mouth": "mouth", "Nose": "nose"}
-_STYLE = "transparent"  # The drawing's name, which python-avatars puts before those of its groups.
-_CHEEKS = "eating_Redish"  # The one shade among the features.
+_STYLE = "transparent"  # python-avatars prefixes the names of groups with this.
+_CHEEKS = "eating_Redish"  # The only shading among the features.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Hair:
 
 @dataclasses.dataclass(frozen=True)
 class Person:
-    """All that decides a picture: names of python-avatars, and the background as RGB 0-255."""
+    """Everything that determines an image: python-avatars names and an RGB background (0-255)."""
 
     skin_color: str
     eyes: str
@@ -44,43 +44,44 @@ class Person:
 
 
 def draw(person: Person, size: int) -> np.ndarray:
-    """Draws a whole avatar on its background; the same person always gives the same pixels.
+    """Renders an avatar on its background; the same person always gives the same pixels.
 
     Args:
-        person: Who is drawn.
+        person: The person to render.
         size: Height and width in pixels.
 
     Returns:
-        An RGB picture, uint8 in [0, 255], shape `(size, size, 3)`.
+        An RGB image, uint8 in [0, 255], shape `(size, size, 3)`.
 
     Raises:
         UserError: If python-avatars or resvg-py is not installed.
     """
-    picture = Image.new("RGB", (size, size), person.background)
+    image = Image.new("RGB", (size, size), person.background)
     figure = _figure(_drawing(person), size)
-    picture.paste(figure, mask=figure)
-    return np.asarray(picture)
+    image.paste(figure, mask=figure)
+    return np.asarray(image)
 
 
 def draw_parts(person: Person, size: int) -> np.ndarray:
-    """Says of each pixel of the drawn avatar to which part it belongs.
+    """Renders the label map of an avatar.
 
-    That is the part which gives most of its colour, with eyes, eyebrows, mouth and nose drawn
-    opaque. Shadows, light and blushing cheeks count to what they lie on, tears to the eyes.
+    A pixel's class is the part that contributes most of its colour, with eyes, eyebrows, mouth
+    and nose drawn opaque. Shadows, highlights and blushing cheeks belong to the part beneath
+    them, and tears to the eyes.
 
     Args:
-        person: Who is drawn.
+        person: The person to render.
         size: Height and width in pixels.
 
     Returns:
-        Numbers of `PARTS`, uint8, shape `(size, size, 1)`.
+        Indices into `PARTS`, uint8, shape `(size, size, 1)`.
 
     Raises:
         UserError: If python-avatars or resvg-py is not installed.
     """
     drawing = _drawing(person)
     coverage = np.zeros((size, size, len(PARTS)), int)
-    # Painted in one full channel and on black otherwise, a part's share of a pixel is its level.
+    # With one part painted in one channel and all else black, the level is the part's coverage.
     for first in range(1, len(PARTS), 3):
         shown = PARTS[first : first + 3]
         painted = _painted(drawing, dict(zip(shown, ("#f00", "#0f0", "#00f"), strict=False)))
@@ -110,9 +111,9 @@ def _drawing(person: Person) -> str:
 
 
 def _figure(drawing: str, size: int) -> Image.Image:
-    """Turns a drawing (SVG) into pixels, in the middle of a transparent square, RGBA."""
+    """Renders a drawing (SVG), centred on a transparent square, RGBA."""
     resvg = demo_data_package("resvg_py")
-    # The drawing is a little higher than wide.
+    # The drawing is slightly taller than wide.
     png = resvg.svg_to_bytes(svg_string=drawing, height=size, skip_system_fonts=True)
     figure = Image.open(io.BytesIO(bytes(png)))
     square = Image.new("RGBA", (size, size))
@@ -121,7 +122,7 @@ def _figure(drawing: str, size: int) -> Image.Image:
 
 
 def _painted(drawing: str, colors: Mapping[str, str]) -> str:
-    """Paints each part of an avatar in one flat colour, black if none is given."""
+    """Paints each part of an avatar in one flat colour, black by default."""
     root = ElementTree.fromstring(drawing)
     for name, part in (_BODY | _FEATURES).items():
         for group in root.iterfind(f".//*[@id='{_STYLE}_{name}']"):
@@ -138,5 +139,5 @@ def _paint(element: ElementTree.Element, color: str, opaque: bool) -> None:
     for child in list(element):
         if child.get("id") == _CHEEKS:
             element.remove(child)
-        elif not child.tag.endswith(("}mask", "}defs")):  # These are not seen.
+        elif not child.tag.endswith(("}mask", "}defs")):  # Not visible.
             _paint(child, color, opaque)

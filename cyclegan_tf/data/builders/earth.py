@@ -1,13 +1,13 @@
-"""The Earth seen by satellites and as a relief map: real pictures whose truth is known.
+"""The Earth: satellite images and relief maps, real images with known ground truth.
 
-Both world maps lie on one grid, 15 pixels to a degree, so cutting both at one place gives a
-pair. The maps are divided into square blocks, and each block belongs to one region only:
+Both world maps share one grid, 15 pixels to a degree, so crops of both at one position make a
+pair. The maps are divided into square blocks, each assigned to one region:
 
-* four meridian strips, one through each part of the world, are held out for the test;
-* the other blocks alternate like a checkerboard between the training domains, or belong to the
-  training pairs where the data set is paired.
+* four meridian strips, one through each part of the world, are held out for the test split;
+* the other blocks alternate like a checkerboard between the training domains. In the paired
+  form, all of them are training pairs.
 
-Pictures are cut on a lattice inside a block and never reach over its border.
+Crops lie on a lattice inside a block and never cross its border.
 """
 
 import importlib.resources
@@ -20,7 +20,7 @@ from PIL import Image
 
 from cyclegan_tf.data.builders.features import data_set_info, demo_data_package
 
-SIZE = 128  # height and width of a picture in pixels, 8.5 degrees
+SIZE = 128  # height and width of an image in pixels, 8.5 degrees
 BLOCK = 225  # 15 degrees
 NORTH = 225  # the first row of blocks begins at 75 degrees north ...
 BLOCK_ROWS = 9  # ... and the last ends at 60 degrees south: beyond, both maps are white
@@ -28,18 +28,18 @@ BLOCK_COLUMNS = 24
 # The western borders of the test strips are 120 W, 75 W, 15 E and 105 E.
 TEST_COLUMNS = (4, 7, 13, 19)
 STRIDES = {"trainA": 24, "trainB": 24, "test": 96}  # of the lattice in a block, in pixels
-LEAST_LAND = 0.15  # share of a picture; open sea would be more than half of the set
+LEAST_LAND = 0.15  # share of an image; otherwise more than half of the images would be open sea
 
 
 def region(row: int, column: int) -> str:
-    """Says whom the block at a row and column of blocks belongs to: trainA, trainB or test."""
+    """Returns the region of the block at a row and column of blocks: trainA, trainB or test."""
     if column in TEST_COLUMNS:
         return "test"
     return "trainB" if (row + column) % 2 else "trainA"
 
 
 def lattice(wanted: str) -> Iterator[tuple[int, int]]:
-    """Yields the places of a region, (top, left) in map pixels, in a fixed order, sea and all."""
+    """Yields all crop positions of a region, (top, left) in map pixels, in a fixed order."""
     offsets = range(0, BLOCK - SIZE + 1, STRIDES[wanted])
     for row in range(BLOCK_ROWS):
         for column in range(BLOCK_COLUMNS):
@@ -68,26 +68,26 @@ def world_map(file_name: str) -> np.ndarray:
 
 
 def land(relief: np.ndarray) -> np.ndarray:
-    """Tells land from sea by the colours of the relief map.
+    """Segments land from sea by the colours of the relief map.
 
     Args:
         relief: RGB, uint8 in [0, 255], shape `(height, width, 3)`.
 
     Returns:
-        Booleans, shape `(height, width)`; lakes count as sea.
+        bool, shape `(height, width)`, True for land; lakes count as sea.
     """
     # The sea is blue. Low land is green, high land tan to brown, and ice grey, a tie.
     return relief.argmax(axis=-1) != 2
 
 
 def cut(world: np.ndarray, place: tuple[int, int]) -> np.ndarray:
-    """Returns the square of `SIZE` pixels at a place (top, left) of a map, as a view."""
+    """Returns a crop of `SIZE` pixels at a position (top, left) of a map, as a view."""
     top, left = place
     return world[top : top + SIZE, left : left + SIZE]
 
 
 class Earth(tfds.core.GeneratorBasedBuilder):
-    """Satellite pictures (A) and relief maps (B); the i-th of testA and testB are one place."""
+    """Satellite images (A) and relief maps (B); i-th images of testA and testB are pairs."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}

