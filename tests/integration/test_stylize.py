@@ -58,7 +58,7 @@ def test_a_texture_needs_no_content(pictures: list[str], tmp_path: Path) -> None
         (["--content_layers=conv4"], "vgg16 has no layer conv4"),
         (["--style=nowhere.png"], "nowhere.png"),
         (["--init=nowhere.png"], "nowhere.png"),
-        (["--backbone_weights=nowhere.npz"], "there is no such file; ways out"),
+        (["--backbone_weights=nowhere.npz"], "file not found; use --backbone_weights=FILE"),
         (["--iterations=0"], "iterations=0: expected at least 1"),
         (["--image_size=0"], "image_size=0: expected at least 1"),
     ],
