@@ -94,7 +94,7 @@ def gradient_penalty(
     Args:
         judge: The discriminator, a function from images to scores.
         real: Float `(batch, height, width, channels)`.
-        fake: Of the same shape, treated as a constant.
+        fake: Same shape as `real`, treated as a constant.
         place: Interpolation weight of `real`, float `(batch, 1, 1, 1)` in [0, 1].
 
     Returns:
@@ -118,7 +118,7 @@ def l1_loss(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 
     Args:
         images: Float, any shape.
-        targets: Of the same shape.
+        targets: Same shape as `images`.
 
     Returns:
         A scalar of the same dtype; at most 2 for images in [-1, 1].
@@ -131,7 +131,7 @@ def l2_loss(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 
     Args:
         images: Float, any shape.
-        targets: Of the same shape.
+        targets: Same shape as `images`.
 
     Returns:
         A scalar of the same dtype; at most 4 for images in [-1, 1].

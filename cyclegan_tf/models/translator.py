@@ -256,8 +256,8 @@ def together(network: keras.Model, *batches: tf.Tensor, remat: bool = False) -> 
     """Runs a network on several batches in training mode, concatenated where results are equal.
 
     One large pass is faster than several small ones. Batches are run separately if images differ
-    in size, with batch norm (statistics over the batch), with dropout (positions in the global
-    batch), and with `remat`, because a concatenated pass needs twice the memory.
+    in size, and with batch norm or dropout, which depend on the other images of a batch. They are
+    also run separately with `remat`, because a concatenated pass needs twice the memory.
 
     Args:
         network: Maps float tensors to float tensors; the first dimension is the batch.

@@ -42,7 +42,7 @@ def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
     Args:
         features: Float, of any shape.
-        target: Of the same shape.
+        target: Same shape as `features`.
 
     Returns:
         A scalar.

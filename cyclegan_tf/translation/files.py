@@ -45,8 +45,8 @@ def translate_files(
         options: How files are translated and written.
         side_by_side: Folder for sheets of input and translation, of images only (default: none).
         overwrite: Whether to start over and remove earlier translations.
-        about: Origin of the generator for the manifest, JSON-serializable; must equal that of
-            the translations in `output`.
+        about: Origin of the generator for the manifest, JSON-serializable; must match existing
+            translations in `output`.
         progress: Whether to show a progress bar.
 
     Returns:

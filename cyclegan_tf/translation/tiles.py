@@ -4,7 +4,7 @@ An output pixel depends on others in two ways. Convolutions depend on nearby pix
 is translated with a margin of the receptive radius, which is then cropped. Norms depend on each
 channel's mean and variance over the whole image, so these are computed first, norm by norm: all
 tiles run up to the first norm, which gives its statistics, then up to the second, and so on. All
-tiles are then normalized equally, without seams, and the result equals that of the whole image.
+tiles are then normalized equally, without seams, as in a pass over the whole image.
 """
 
 from collections.abc import Sequence
