@@ -256,7 +256,7 @@ def together(network: keras.Model, *batches: tf.Tensor, remat: bool = False) -> 
     """Runs a network on several batches in training mode, concatenated where results are equal.
 
     One large pass is faster than several small ones. Batches are run separately if images differ
-    in size, and with batch norm or dropout, which depend on the other images of a batch. They are
+    in size, and with batch norm or dropout, whose results depend on the batch. They are
     also run separately with `remat`, because a concatenated pass needs twice the memory.
 
     Args:
