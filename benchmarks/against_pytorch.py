@@ -1,12 +1,12 @@
-"""Measures a training step and inference against PyTorch, alternating on the same machine.
+"""Benchmarks a training step and inference against PyTorch, alternating on one machine.
 
     python benchmarks/against_pytorch.py --output=docs/measurements
 
-Each side is a process of its own, so that threads and memory are apart: ours, and the reference
-of the tests in PyTorch (`pip install '.[torch]'`) with its tensors contiguous and channels last,
-of which the faster counts. They take turns, a few steps each, for some rounds; medians over the
-rounds are compared. A bare 3x3 convolution with gradients, of the size that the residual blocks
-have, says what the machine could do.
+Each side is a separate process with its own threads and memory: ours, and the tests' reference
+in PyTorch (`pip install '.[torch]'`) with contiguous and with channels-last tensors, of which the
+faster counts. They take turns, a few steps each, for several rounds; medians over the rounds are
+compared. A bare 3x3 convolution with gradients, of the size in the residual blocks, shows the
+throughput that the machine can reach.
 """
 
 import json
@@ -21,17 +21,17 @@ import numpy as np
 import turns
 from absl import app, flags
 
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, after one that does not count.")
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Timed rounds, after one warm-up round.")
 _THREADS = flags.DEFINE_integer("threads", 2, "CPU threads for each side.")
-_OUTPUT = flags.DEFINE_string("output", "", "Folder for against_pytorch.json, if wanted.")
-_CASES = flags.DEFINE_list("cases", ["128", "256", "64"], "Which cases, by their picture's size.")
-_SIDE = flags.DEFINE_string("side", "", "Used by the benchmark itself: run as this side.")
-_CASE = flags.DEFINE_string("case", "", "Used by the benchmark itself: the case of the side.")
+_OUTPUT = flags.DEFINE_string("output", "", "Folder for against_pytorch.json (optional).")
+_CASES = flags.DEFINE_list("cases", ["128", "256", "64"], "Cases, by image size in pixels.")
+_SIDE = flags.DEFINE_string("side", "", "Internal: the side that this process runs.")
+_CASE = flags.DEFINE_string("case", "", "Internal: the case that this process runs.")
 
 
 @dataclass(frozen=True)
 class Case:
-    """Pictures of `size` px through generators of `blocks` blocks; `steps` are timed a round."""
+    """Images of `size` px, generators of `blocks` blocks, and `steps` timed steps per round."""
 
     size: int
     blocks: int
@@ -59,13 +59,13 @@ def main(_: list[str]) -> None:
 
 
 def serve(side: str, case: Case) -> None:
-    """Runs as a side, in a process of its own."""
+    """Runs one side, in a separate process."""
     tasks, facts = (ours if side == "ours" else pytorch)(case, side)
     turns.serve(tasks, {"train": case.steps, "infer": 5 * case.steps, "convolve": 10}, facts)
 
 
 def measure(name: str, case: Case) -> dict[str, Any]:
-    """Lets the sides take turns on a case, and compares their medians."""
+    """Runs all sides in turn on a case, and compares their medians."""
     workers = {
         side: turns.Worker(__file__, _THREADS.value, side=side, case=name) for side in turns.SIDES
     }
@@ -134,10 +134,10 @@ def bare_gflop(case: Case) -> float:
 
 
 def gflop(model: Any, case: Case) -> float:
-    """Counts what the convolutions of a step have to do, two operations for each multiplication.
+    """Counts the operations of a step's convolutions, two per multiplication.
 
-    A generator runs six times in a step, a discriminator twice for the generators and four times
-    for itself; gradients take twice a pass, or once where they only pass through.
+    In a step a generator runs six times, a discriminator twice for the generators and four times
+    for itself. Gradients cost two passes, or one if they only pass through to the input.
     """
     import tensorflow as tf
 
@@ -146,7 +146,7 @@ def gflop(model: Any, case: Case) -> float:
     for network, times in ((model.generator_ab, 6 * 3), (model.discriminator_a, 2 * 2 + 4 * 3)):
         graph = tf.function(network).get_concrete_function(spec).graph
         for operation in graph.get_operations():
-            # A transposed convolution is the gradient of one that has its output as input.
+            # A transposed convolution costs as much as a convolution from its output to its input.
             place = {"Conv2D": operation.outputs, "Conv2DBackpropInput": operation.inputs[2:]}
             if operation.type in place:
                 painted = place[operation.type][0].shape[:3].num_elements()

@@ -1,15 +1,15 @@
-"""Draws why L1 and L2 blur: three trainings that differ in nothing but what they minimize.
+"""Plots why L1 and L2 losses blur: three runs that differ only in their loss.
 
     python benchmarks/blur.py --workdir=runs/blur
 
-One generator is trained on the same pairs with the squared difference, with the absolute one and
-with pix2pix' discriminator added to it. Where the input leaves the answer open, the first learns
-the mean of all answers and the second their median; pix2pix learns to give one of them. The
-figure (`blur.png`) shows held-out pictures, and over each column the mean absolute error and the
-mean sharpness on all of them (see `evaluation/sharpness.py`); `blur.json` has the numbers.
+One generator is trained on the same pairs with the L2 loss, with the L1 loss, and with L1 and
+pix2pix' discriminator. If the input does not determine the target, L2 learns the mean of all
+possible targets and L1 their median; pix2pix learns to generate one of them. The figure
+(`blur.png`) shows held-out images and, above each column, the mean absolute error and the mean
+sharpness of all of them (see `evaluation/sharpness.py`). `blur.json` contains the metrics.
 
-Runs that are in the workdir already are continued or, where they are finished, used again. With
-the defaults it takes about a quarter of an hour on two CPU cores.
+Existing runs in the workdir are resumed, or reused if finished. With the defaults it takes about
+15 minutes on two CPU cores.
 """
 
 import json
@@ -31,13 +31,13 @@ from cyclegan_tf.runs.experiment import Experiment
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-_WORKDIR = flags.DEFINE_string("workdir", "runs/blur", "Where runs and figure are written.")
-_DATA = flags.DEFINE_string("data", "earth/satellite2relief", "Pairs, as for training.")
-_SIZE = flags.DEFINE_integer("size", 128, "Of the pictures, in pixels.")
-_GENERATOR = flags.DEFINE_string("generator", "unet_128", "As for training.")
-_FILTERS = flags.DEFINE_integer("filters", 16, "As for training.")
-_STEPS = flags.DEFINE_integer("steps", 3000, "Of each training, with one pair each.")
-_ROWS = flags.DEFINE_integer("rows", 6, "Test pictures shown.")
+_WORKDIR = flags.DEFINE_string("workdir", "runs/blur", "Folder for the runs and the figure.")
+_DATA = flags.DEFINE_string("data", "earth/satellite2relief", "Pairs, as in training.")
+_SIZE = flags.DEFINE_integer("size", 128, "Image size in pixels.")
+_GENERATOR = flags.DEFINE_string("generator", "unet_128", "As in training.")
+_FILTERS = flags.DEFINE_integer("filters", 16, "As in training.")
+_STEPS = flags.DEFINE_integer("steps", 3000, "Steps of each run, with one pair per step.")
+_ROWS = flags.DEFINE_integer("rows", 6, "Number of test images in the figure.")
 
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "L2": {"model": "autoencoder", "task": "translate", "pixel_loss": "l2"},
@@ -47,33 +47,33 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
 
 
 def main(_: list[str]) -> None:
-    """Trains what is missing, then writes the figure and the numbers."""
+    """Trains missing runs, then writes the figure and the metrics."""
     root = Path(_WORKDIR.value)
-    pictures: dict[str, np.ndarray] = {}
+    translations: dict[str, np.ndarray] = {}
     for name, objective in OBJECTIVES.items():
         experiment = Experiment(_config(objective), root / name.lower())
         experiment.train()
-        inputs, pictures[name], truths = _translated(experiment)
+        inputs, translations[name], targets = _translated(experiment)
     figures = {
         name: {
-            "mae": float(np.abs(np.subtract(made, truths, dtype=np.float64)).mean()),
-            "sharpness": float(sharpness(made, truths).mean()),
+            "mae": float(np.abs(np.subtract(made, targets, dtype=np.float64)).mean()),
+            "sharpness": float(sharpness(made, targets).mean()),
         }
-        for name, made in pictures.items()
+        for name, made in translations.items()
     }
-    result = {"data": _DATA.value, "steps": _STEPS.value, "pictures": len(truths)} | figures
+    result = {"data": _DATA.value, "steps": _STEPS.value, "pictures": len(targets)} | figures
     (root / "blur.json").write_text(json.dumps(result, indent=2) + "\n")
     titles = {
         name: f"{name}\nMAE {row['mae']:.1f}, sharpness {row['sharpness']:.2f}"
         for name, row in figures.items()
     }
-    columns = {"input": inputs} | {titles[name]: pictures[name] for name in titles}
-    _draw(columns | {"truth": truths}, root / "blur.png")
+    columns = {"input": inputs} | {titles[name]: translations[name] for name in titles}
+    _draw(columns | {"target": targets}, root / "blur.png")
     print(json.dumps(result))
 
 
 def _config(objective: dict[str, Any]) -> Config:
-    # Instance norm and no dropout: what is compared then is one function of the input.
+    # Instance norm and no dropout make the translation a deterministic function of the input.
     return Config.of(objective["model"]).replace(
         {
             **objective,
@@ -86,7 +86,7 @@ def _config(objective: dict[str, Any]) -> Config:
             "norm": "instance",
             "dropout": False,
             "upsampling": "resize",
-            # The last few steps alone would decide about a figure otherwise.
+            # Without averaging, the last few steps would dominate the result.
             "ema": 0.99,
             "schedule": "constant",
             "max_steps": _STEPS.value,
@@ -96,18 +96,18 @@ def _config(objective: dict[str, Any]) -> Config:
 
 
 def _translated(experiment: Experiment) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gives all test pictures, their translations and their truths, uint8."""
+    """Returns all test images, their translations and their targets, uint8."""
     test, fit = experiment.test_data, geometry(experiment.config)
     if test is None:
-        raise app.UsageError(f"--data={_DATA.value} has no test pictures")
+        raise app.UsageError(f"--data={_DATA.value} has no test images")
     translate = tf.function(experiment.model.translators["a2b"])
-    inputs, truths = (list(evaluation_pictures(domain, fit)) for domain in (test.a, test.b))
-    made = [translate(picture) for picture in inputs]
-    return tuple(to_uint8(tf.concat(column, 0)).numpy() for column in (inputs, made, truths))
+    inputs, targets = (list(evaluation_pictures(domain, fit)) for domain in (test.a, test.b))
+    made = [translate(image) for image in inputs]
+    return tuple(to_uint8(tf.concat(column, 0)).numpy() for column in (inputs, made, targets))
 
 
 def _draw(columns: dict[str, np.ndarray], path: Path) -> None:
-    """Draws pictures from all over the test set, a column for each title."""
+    """Plots evenly spaced images of the test set, one column per title."""
     count = len(next(iter(columns.values())))
     shown = np.linspace(0, count - 1, min(_ROWS.value, count)).astype(int)
     figure, axes = plt.subplots(
@@ -116,10 +116,10 @@ def _draw(columns: dict[str, np.ndarray], path: Path) -> None:
         squeeze=False,
         layout="constrained",
     )
-    for column, (title, pictures) in enumerate(columns.items()):
+    for column, (title, images) in enumerate(columns.items()):
         axes[0, column].set_title(title, fontsize=10)
         for row, number in enumerate(shown):
-            axes[row, column].imshow(pictures[number], interpolation="nearest")
+            axes[row, column].imshow(images[number], interpolation="nearest")
             axes[row, column].axis("off")
     figure.savefig(path, dpi=100)
 

@@ -1,13 +1,13 @@
-"""Draws what a narrow code costs: an autoencoder's error against the number of values in its code.
+"""Plots an autoencoder's error against the number of values in its code.
 
     python benchmarks/bottleneck_width.py --workdir=runs/bottleneck
 
-An `encoder_decoder` is trained for each width of its bottleneck, and measured on held-out
-pictures. Beside it stands the best linear code of as many values: the principal components of
-the same training pictures. `bottleneck.png` is the figure, `bottleneck.json` holds the numbers.
+An `encoder_decoder` is trained for each width of its bottleneck and evaluated on held-out images.
+The baseline is the best linear code of the same length: the principal components of the same
+training images. `bottleneck.png` is the figure, `bottleneck.json` contains the metrics.
 
-Runs that are in the workdir already are continued or, where they are finished, used again. With
-the defaults it takes about ten minutes on two CPU cores.
+Existing runs in the workdir are resumed, or reused if finished. With the defaults it takes about
+10 minutes on two CPU cores.
 """
 
 import json
@@ -28,21 +28,21 @@ from cyclegan_tf.runs.experiment import Experiment
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-_WORKDIR = flags.DEFINE_string("workdir", "runs/bottleneck", "Where runs and figure are written.")
-_DATA = flags.DEFINE_string("data", "earth/satellite2relief", "As for training; domain A is taken.")
-_SIZE = flags.DEFINE_integer("size", 64, "Of the pictures, in pixels, a multiple of 16.")
-_WIDTHS = flags.DEFINE_list("widths", ["1", "2", "4", "8", "16", "32"], "Channels of the codes.")
-_FILTERS = flags.DEFINE_integer("filters", 16, "As for training.")
-_EPOCHS = flags.DEFINE_integer("epochs", 10, "At the full learning rate; as many more follow.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "As for training.")
+_WORKDIR = flags.DEFINE_string("workdir", "runs/bottleneck", "Folder for the runs and the figure.")
+_DATA = flags.DEFINE_string("data", "earth/satellite2relief", "As in training; domain A is used.")
+_SIZE = flags.DEFINE_integer("size", 64, "Image size in pixels, a multiple of 16.")
+_WIDTHS = flags.DEFINE_list("widths", ["1", "2", "4", "8", "16", "32"], "Channels of each code.")
+_FILTERS = flags.DEFINE_integer("filters", 16, "As in training.")
+_EPOCHS = flags.DEFINE_integer("epochs", 10, "Epochs at the full rate, then as many with decay.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "As in training.")
 
 
 def main(_: list[str]) -> None:
-    """Trains what is missing, then writes the figure and the numbers."""
+    """Trains missing runs, then writes the figure and the metrics."""
     root = Path(_WORKDIR.value)
     widths = [int(width) for width in _WIDTHS.value]
     experiments = [Experiment(_config(width), root / f"width_{width}") for width in widths]
-    train, test = _pictures(experiments[0])
+    train, test = _images(experiments[0])
     mean, components = principal_components(np.concatenate(train))
     rows: dict[int, dict[str, Figures]] = {}
     for width, experiment in zip(widths, experiments, strict=True):
@@ -51,7 +51,7 @@ def main(_: list[str]) -> None:
         values = width * (_SIZE.value // 16) ** 2
         best = components[:values]
         rows[values] = {
-            "autoencoder": _figures([network(picture) for picture in test], test),
+            "autoencoder": _figures([network(image) for image in test], test),
             "principal components": _figures([project(x, mean, best) for x in test], test),
         }
     result = {
@@ -71,12 +71,12 @@ def _config(width: int) -> Config:
             "data": _DATA.value,
             "load_size": _SIZE.value,
             "crop_size": _SIZE.value,
-            # Both methods see the same pictures.
+            # Both methods use the same images.
             "augment": "none",
             "batch_size": _BATCH_SIZE.value,
             "filters": _FILTERS.value,
             "bottleneck": width,
-            # Norms keep a code from saying how bright and how coloured a picture is.
+            # Norms would remove the brightness and colour of the image from the code.
             "norm": "none",
             "init_weights": "kaiming",
             "learning_rate": 1e-3,
@@ -87,45 +87,45 @@ def _config(width: int) -> Config:
     )
 
 
-def _pictures(experiment: Experiment) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Gives training and test pictures, float32 `(1, height, width, 3)` in [-1, 1] each."""
+def _images(experiment: Experiment) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Returns training and test images, float32 `(1, height, width, 3)` in [-1, 1] each."""
     test, fit = experiment.test_data, geometry(experiment.config)
     if test is None:
-        raise app.UsageError(f"--data={_DATA.value} has no test pictures")
+        raise app.UsageError(f"--data={_DATA.value} has no test images")
     train, held_out = (
-        [picture.numpy() for picture in evaluation_pictures(domain, fit)]
+        [image.numpy() for image in evaluation_pictures(domain, fit)]
         for domain in (experiment.train_data.a, test.a)
     )
     return train, held_out
 
 
-def _figures(reconstructed: Sequence[np.ndarray], truths: Sequence[np.ndarray]) -> Figures:
-    figures = truth_figures(reconstructed, truths, truths)["translation"]
+def _figures(reconstructed: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Figures:
+    figures = truth_figures(reconstructed, targets, targets)["translation"]
     return {name: figures[name] for name in ("mae", "psnr")}
 
 
-def principal_components(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Finds the directions in which pictures differ most.
+def principal_components(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Computes the principal components of images.
 
     Args:
-        pictures: Float `(number, height, width, channels)`.
+        images: Float `(number, height, width, channels)`.
 
     Returns:
-        The mean picture, `(n,)` for n values in a picture, and orthonormal directions by falling
-        variance, `(k, n)`: as many as there are pictures or values, whichever is less.
+        The mean image, `(n,)` for n values per image, and orthonormal components by decreasing
+        variance, `(k, n)`, where k is the smaller of the number of images and n.
 
     Reference:
         Pearson, https://doi.org/10.1080/14786440109462720
     """
-    flat = pictures.reshape(len(pictures), -1)
+    flat = images.reshape(len(images), -1)
     mean = flat.mean(axis=0)
     return mean, np.linalg.svd(flat - mean, full_matrices=False)[2]
 
 
-def project(pictures: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """Codes pictures by their parts along some components, and draws them from these again."""
-    code = (pictures.reshape(len(pictures), -1) - mean) @ components.T
-    return (code @ components + mean).reshape(pictures.shape)
+def project(images: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """Encodes images by their coefficients of some components, and reconstructs them."""
+    code = (images.reshape(len(images), -1) - mean) @ components.T
+    return (code @ components + mean).reshape(images.shape)
 
 
 def _draw(rows: dict[int, dict[str, Figures]], path: Path) -> None:

@@ -2,11 +2,11 @@
 
     python benchmarks/export_step.py --output=exported --cases=128x6x1,256x9x4
 
-The branches that a GPU takes are exported; no GPU is needed. For every case there are two modules,
-`train-CASE-PRECISION.hlo.xz` and `infer-...`, each with a description: the arguments (two batches,
-then the variables), how `run_step.argument` generates their values, and what a float32 step on
-this CPU computes from them, so that another device can be checked. The results of a step are the
-losses, then the new variables in the order of the arguments.
+The GPU branches of the code are exported; no GPU is needed. For every case there are two modules,
+`train-CASE-PRECISION.hlo.xz` and `infer-...`, each with a description. It lists the arguments (two
+batches, then the variables), how `run_step.argument` generates their values, and the results of a
+float32 step on this CPU, for checking another device. A step returns the losses, then the new
+variables in the order of the arguments.
 """
 
 import json
@@ -21,7 +21,7 @@ from absl import app, flags
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the modules.", required=True)
 _CASES = flags.DEFINE_list("cases", ["128x6x1", "256x9x1"], "SIZExBLOCKSxBATCH, each.")
-_PRECISIONS = flags.DEFINE_list("precisions", ["float32", "mixed_bfloat16"], "Of the layers.")
+_PRECISIONS = flags.DEFINE_list("precisions", ["float32", "mixed_bfloat16"], "Dtype policies.")
 
 
 def main(_: list[str]) -> None:
@@ -34,7 +34,7 @@ def main(_: list[str]) -> None:
 
 
 def build(case: str, precision: str) -> tuple[Any, tuple[Any, Any]]:
-    """Builds the model of a case, and two batches for it."""
+    """Builds the model and two batches of a case."""
     import tensorflow as tf
 
     from cyclegan_tf.config.config import Config
@@ -50,7 +50,7 @@ def build(case: str, precision: str) -> tuple[Any, tuple[Any, Any]]:
 
 
 def export(case: str, precisions: list[str]) -> None:
-    """Writes the modules of a case."""
+    """Exports the modules of a case."""
     from cyclegan_tf.models import hardware
 
     steps = {}
@@ -67,28 +67,28 @@ def export(case: str, precisions: list[str]) -> None:
 
 
 def train_step(model: Any) -> Any:
-    """Returns the training step of two batches as a function that XLA compiles."""
+    """Returns the training step of two batches, a function compiled by XLA."""
     import tensorflow as tf
 
     return tf.function(lambda a, b: model.train_step((a, b)), jit_compile=True)
 
 
 def inference(model: Any) -> Any:
-    """Returns the generator from A to B as a function that XLA compiles."""
+    """Returns the generator from A to B, a function compiled by XLA."""
     import tensorflow as tf
 
     return tf.function(lambda a: model.generator_ab(a, training=False), jit_compile=True)
 
 
 def expected_results(case: str, about: dict[str, Any]) -> dict[str, Any]:
-    """Computes what a float32 step on this CPU gives, by the branches that a CPU takes.
+    """Computes a float32 step on this CPU, with the CPU branches of the code.
 
     Args:
-        case: Which one.
-        about: The description of an exported step, with the values to start from.
+        case: Name of the case.
+        about: The description of an exported step, with the initial values.
 
     Returns:
-        The losses' names and values, and samples of the optimizers' first moments.
+        The losses by name, and samples of the optimizers' first moments.
     """
     import tensorflow as tf
 
@@ -115,7 +115,7 @@ def captured_variables(model: Any, concrete: Any) -> list[tuple[str, Any]]:
     """Lists the variables that a function captures, by their names in checkpoints.
 
     Raises:
-        RuntimeError: If it captures anything else.
+        RuntimeError: If it captures anything other than variables.
     """
     known = {
         id(variable.handle): (f"{group}/{name}", variable)
@@ -130,7 +130,7 @@ def captured_variables(model: Any, concrete: Any) -> list[tuple[str, Any]]:
 
 
 def write(stem: str, model: Any, function: Any, inputs: tuple[Any, ...]) -> dict[str, Any]:
-    """Writes a module and its description, and returns the latter."""
+    """Writes a module and its description, and returns the description."""
     concrete = function.get_concrete_function(*inputs)
     variables = captured_variables(model, concrete)
     hlo = function.experimental_get_compiler_ir(*inputs)(stage="hlo_serialized")
@@ -140,7 +140,7 @@ def write(stem: str, model: Any, function: Any, inputs: tuple[Any, ...]) -> dict
     for name, variable in variables:
         scale = 0.02 if name.endswith("kernel") and variable.shape.rank == 4 else 0.0
         value = variable.numpy()
-        # A scalar, such as a loss scale, keeps its value.
+        # A scalar such as the loss scale keeps its value.
         scale = scale if value.shape else float(value)
         arguments.append([list(variable.shape), value.dtype.name, scale])
     names = [f"input_{i}" for i in range(len(inputs))] + [name for name, _ in variables]

@@ -1,10 +1,10 @@
-"""Measures what real input costs: training steps on the stream against steps on one batch.
+"""Benchmarks the input pipeline: training steps on its stream against steps on one batch.
 
     python benchmarks/input_pipeline.py
 
-Rounds of steps on the input stream alternate with rounds on a batch that stays the same, so
-that whatever else the machine does falls on both. Without --data, the pictures are made up:
-smooth noise in JPEG files of 256 px, resized and cropped as the official settings would.
+Rounds of steps on the input stream alternate with rounds on a constant batch, so that other load
+on the machine affects both equally. Without --data, images are generated: smooth noise in JPEG
+files of 256 px, resized and cropped as in the official settings.
 """
 
 import itertools
@@ -24,24 +24,24 @@ from cyclegan_tf.images.images import write_image
 from cyclegan_tf.runs.experiment import Experiment
 from cyclegan_tf.training.loop import distributed_step
 
-_DATA = flags.DEFINE_string("data", "", "As for training; made-up pictures if not given.")
-_GENERATOR = flags.DEFINE_string("generator", "resnet_6", "As for training.")
-_LOAD_SIZE = flags.DEFINE_integer("load_size", 143, "As for training, in pixels.")
-_CROP_SIZE = flags.DEFINE_integer("crop_size", 128, "As for training, in pixels.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 1, "As for training.")
-_AUGMENT = flags.DEFINE_string("augment", "flip,crop", "As for training.")
-_CACHE_GB = flags.DEFINE_float("cache_gb", 4.0, "As for training; 0 decodes every picture anew.")
-_ROUNDS = flags.DEFINE_integer("rounds", 6, "Rounds of each kind.")
-_STEPS = flags.DEFINE_integer("steps", 6, "Timed steps in a round.")
+_DATA = flags.DEFINE_string("data", "", "As in training (default: generated images).")
+_GENERATOR = flags.DEFINE_string("generator", "resnet_6", "As in training.")
+_LOAD_SIZE = flags.DEFINE_integer("load_size", 143, "As in training, in pixels.")
+_CROP_SIZE = flags.DEFINE_integer("crop_size", 128, "As in training, in pixels.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 1, "As in training.")
+_AUGMENT = flags.DEFINE_string("augment", "flip,crop", "As in training.")
+_CACHE_GB = flags.DEFINE_float("cache_gb", 4.0, "As in training; 0 decodes images every epoch.")
+_ROUNDS = flags.DEFINE_integer("rounds", 6, "Number of rounds of each kind.")
+_STEPS = flags.DEFINE_integer("steps", 6, "Timed steps per round.")
 
 Batch = tuple[tf.Tensor, tf.Tensor]
-_UNTIMED = 2  # Steps at the start of a round: compilation, and what the stream read ahead.
+_UNTIMED = 2  # Untimed steps at the start of a round, for compilation and prefetched batches.
 
 
 def main(_: list[str]) -> None:
-    """Prints both medians and their ratio, as text and as a line of JSON."""
+    """Prints both medians and their ratio, as text and as one line of JSON."""
     with tempfile.TemporaryDirectory() as folder:
-        data = _DATA.value or _made_up_pictures(Path(folder))
+        data = _DATA.value or _generated_images(Path(folder))
         config = Config().replace({**flags.FLAGS.flag_values_dict(), "data": data})
         experiment = Experiment(config, Path(folder, "run"))
         step = distributed_step(experiment.strategy, experiment.model.train_step)
@@ -69,7 +69,7 @@ def main(_: list[str]) -> None:
 def _time(
     step: Callable[[Batch], Mapping[str, tf.Tensor]], batches: Iterator[Batch], steps: int
 ) -> list[float]:
-    """Times a round of steps, in seconds each, the wait for the batch included."""
+    """Times a round of steps, in seconds each, including the wait for the batch."""
     times = []
     for number in range(_UNTIMED + steps):
         start = time.perf_counter()
@@ -80,12 +80,12 @@ def _time(
     return times
 
 
-def _made_up_pictures(folder: Path, number: int = 100) -> str:
+def _generated_images(folder: Path, number: int = 100) -> str:
     generator = np.random.default_rng(0)
     for domain, index in itertools.product(("trainA", "trainB"), range(number)):
         coarse = Image.fromarray(generator.integers(0, 256, (32, 32, 3), np.uint8))
-        picture = coarse.resize((256, 256), Image.Resampling.BICUBIC)
-        write_image(folder / domain / f"{index}.jpg", np.asarray(picture))
+        image = coarse.resize((256, 256), Image.Resampling.BICUBIC)
+        write_image(folder / domain / f"{index}.jpg", np.asarray(image))
     return str(folder)
 
 

@@ -1,11 +1,11 @@
-"""Measures iterations of neural style against PyTorch, alternating on the same machine.
+"""Benchmarks iterations of neural style against PyTorch, alternating on one machine.
 
     python benchmarks/neural_style.py --output=docs/measurements
 
-The sides are those of `against_pytorch.py`: ours, and the reference of the tests in PyTorch with
-contiguous and with channels-last tensors, of which the faster counts. Each paints towards the same
-content and style by VGG-16 and the default options, with both optimizers, whose runs pause while
-the other sides have their turn.
+The sides are as in `against_pytorch.py`: ours, and the tests' reference in PyTorch with contiguous
+and with channels-last tensors, of which the faster counts. All use the same content and style,
+VGG-16 and the default options, with both optimizers; a run pauses while the other sides take
+their turns.
 """
 
 import json
@@ -21,20 +21,20 @@ import numpy as np
 import turns
 from absl import app, flags
 
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, after one that does not count.")
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Timed rounds, after one warm-up round.")
 _THREADS = flags.DEFINE_integer("threads", 2, "CPU threads for each side.")
-_OUTPUT = flags.DEFINE_string("output", "", "Folder for neural_style.json, if wanted.")
-_CASES = flags.DEFINE_list("cases", ["256", "512"], "Which cases, by their picture's size.")
-_WEIGHTS = flags.DEFINE_string("weights", "random", "Of VGG-16: random, imagenet or a file.")
-_SIDE = flags.DEFINE_string("side", "", "Used by the benchmark itself: run as this side.")
-_CASE = flags.DEFINE_string("case", "", "Used by the benchmark itself: the case of the side.")
+_OUTPUT = flags.DEFINE_string("output", "", "Folder for neural_style.json (optional).")
+_CASES = flags.DEFINE_list("cases", ["256", "512"], "Cases, by image size in pixels.")
+_WEIGHTS = flags.DEFINE_string("weights", "random", "VGG-16 weights: random, imagenet or a file.")
+_SIDE = flags.DEFINE_string("side", "", "Internal: the side that this process runs.")
+_CASE = flags.DEFINE_string("case", "", "Internal: the case that this process runs.")
 
 OPTIMIZERS = ("lbfgs", "adam")
 
 
 @dataclass(frozen=True)
 class Case:
-    """Pictures of `size` px; `iterations` are timed a round."""
+    """Images of `size` px, and `iterations` timed iterations per round."""
 
     size: int
     iterations: int
@@ -58,7 +58,7 @@ def main(_: list[str]) -> None:
 
 
 def save_weights(source: str, path: Path) -> str:
-    """Writes weights to where PyTorch's sides can read them without TensorFlow in their memory."""
+    """Writes the weights to a file, so that PyTorch's processes need not load TensorFlow."""
     from cyclegan_tf.cli import import_tensorflow
 
     import_tensorflow()
@@ -69,7 +69,7 @@ def save_weights(source: str, path: Path) -> str:
 
 
 def measure(name: str, case: Case, weights: str) -> dict[str, Any]:
-    """Lets the sides take turns on a case, and compares their medians."""
+    """Runs all sides in turn on a case, and compares their medians."""
     options = {"case": name, "weights": weights}
     workers = {
         side: turns.Worker(__file__, _THREADS.value, side=side, **options) for side in turns.SIDES
@@ -84,13 +84,13 @@ def measure(name: str, case: Case, weights: str) -> dict[str, Any]:
 
 
 def serve(side: str, case: Case) -> None:
-    """Runs as a side, in a process of its own."""
+    """Runs one side, in a separate process."""
     rng = np.random.default_rng(0)
     shape = (case.size, case.size, 3)
-    pictures = [rng.integers(0, 256, shape).astype(np.uint8) for _ in range(3)]
+    images = [rng.integers(0, 256, shape).astype(np.uint8) for _ in range(3)]
     with np.load(_WEIGHTS.value) as stored:
         weights = dict(stored)
-    tasks, facts = (ours if side == "ours" else pytorch)(weights, pictures, side)
+    tasks, facts = (ours if side == "ours" else pytorch)(weights, images, side)
     turns.serve(tasks, dict.fromkeys(OPTIMIZERS, case.iterations), facts)
 
 
@@ -100,9 +100,9 @@ Pictures = list[np.ndarray]
 
 
 def ours(
-    weights: Weights, pictures: Pictures, _: str
+    weights: Weights, images: Pictures, _: str
 ) -> tuple[Tasks, Callable[[], dict[str, float]]]:
-    """Prepares an iteration of each optimizer."""
+    """Prepares one iteration of each optimizer."""
     from cyclegan_tf.cli import import_tensorflow
 
     import_tensorflow()
@@ -114,7 +114,7 @@ def ours(
 
     tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
     tf.config.threading.set_inter_op_parallelism_threads(_THREADS.value)
-    options, (content, style, start) = StyleOptions(), pictures
+    options, (content, style, start) = StyleOptions(), images
     backbone = Backbone("vgg16", weights)
     evaluate = Objective(
         backbone,
@@ -139,10 +139,10 @@ def ours(
 
 
 class Run:
-    """An optimizer's run that is taken an iteration at a time: after each it waits for the next.
+    """Runs an optimizer one iteration at a time.
 
     Args:
-        minimize: Runs the optimizer and has what it is given called after each iteration.
+        minimize: Runs the optimizer, and calls its argument after each iteration.
     """
 
     def __init__(self, minimize: Callable[[Callable[..., None]], object]) -> None:
@@ -151,10 +151,10 @@ class Run:
         threading.Thread(target=self._run, args=(minimize,), daemon=True).start()
 
     def iterate(self) -> None:
-        """Takes an iteration.
+        """Runs one iteration.
 
         Raises:
-            RuntimeError: If the optimizer takes no more.
+            RuntimeError: If the optimizer has ended.
         """
         self._go.release()
         self._done.acquire()
@@ -176,9 +176,9 @@ class Run:
 
 
 def pytorch(
-    weights: Weights, pictures: Pictures, layout: str
+    weights: Weights, images: Pictures, layout: str
 ) -> tuple[Tasks, Callable[[], dict[str, float]]]:
-    """Prepares an iteration of each of PyTorch's optimizers on the reference's objective."""
+    """Prepares one iteration of each PyTorch optimizer on the reference's objective."""
     import torch
 
     from cyclegan_tf.neural_style.options import StyleOptions
@@ -188,12 +188,12 @@ def pytorch(
 
     torch.set_num_threads(_THREADS.value)
     memory = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[layout]
-    options, (content, style, start) = StyleOptions(), pictures
+    options, (content, style, start) = StyleOptions(), images
     vgg = reference.Vgg(weights, layout=memory)
 
-    def pixels(picture: np.ndarray) -> torch.Tensor:
-        # The kernels decide on the layout of what follows; PyTorch's L-BFGS takes only contiguous.
-        turned = torch.tensor(picture[np.newaxis], dtype=torch.float32).permute(0, 3, 1, 2)
+    def pixels(image: np.ndarray) -> torch.Tensor:
+        # The kernels determine the layout of features; PyTorch's L-BFGS needs a contiguous image.
+        turned = torch.tensor(image[np.newaxis], dtype=torch.float32).permute(0, 3, 1, 2)
         return turned.contiguous()
 
     with torch.no_grad():
@@ -214,7 +214,7 @@ def pytorch(
 
         return lambda: optimizer.step(closure)
 
-    # One evaluation a step: more iterations in a call would take no fewer of them.
+    # One evaluation per step; more iterations per call would not save evaluations.
     settings = {"lr": 1, "max_iter": 1, "history_size": 10}
     settings |= {"tolerance_grad": 0, "tolerance_change": 0}
     return {

@@ -1,13 +1,13 @@
-"""Measures training steps and inference on a GPU against PyTorch, in alternating rounds.
+"""Benchmarks training steps and inference on a GPU against PyTorch, in alternating rounds.
 
     python benchmarks/on_gpu.py --output=build/on_gpu
 
 Every case (size, blocks, batch, precision) has two processes: ours, with and without XLA, one and
-ten steps a call; and the reference of the tests in PyTorch at its best (channels last, TF32,
-autocast, fused Adam; eager and compiled). Prints a Markdown table; `on_gpu.json` has every mode,
-its range over the rounds and the peak memory. With `--check`, ten steps are also computed on the
-CPU, each from the same weights, and the losses compared. Needs `pip install '.[gpu,torch]'`;
-where there is no GPU, it runs on the CPU, which serves to rehearse.
+ten steps per call; and the tests' reference in PyTorch with its fastest settings (channels last,
+TF32, autocast, fused Adam; eager and compiled). Prints a Markdown table; `on_gpu.json` has every
+mode, its range over the rounds and the peak memory. With `--check`, ten steps are also computed on
+the CPU, each from the same weights, and the losses are compared. Needs
+`pip install '.[gpu,torch]'`; without a GPU it runs on the CPU, as a rehearsal.
 """
 
 import itertools
@@ -23,17 +23,17 @@ _CASES = flags.DEFINE_list(
     [f"{network}x{batch}" for network in ("128x6", "256x9") for batch in (1, 4, 16)],
     "SIZExBLOCKSxBATCH, each.",
 )
-_PRECISIONS = flags.DEFINE_list("precisions", list(run_step.PRECISIONS), "Of the layers.")
+_PRECISIONS = flags.DEFINE_list("precisions", list(run_step.PRECISIONS), "Dtype policies.")
 _XLA = flags.DEFINE_list("xla", ["plain", "xla"], "Without XLA, with it, or both.")
-_STEPS_PER_CALL = flags.DEFINE_list("steps_per_call", ["1", "10"], "Numbers of steps in a call.")
-_PYTORCH = flags.DEFINE_boolean("pytorch", True, "Whether PyTorch takes part.")
-_CHECK = flags.DEFINE_boolean("check", False, "Compare ten steps with the CPU's first.")
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, after one that does not count.")
-_STEPS = flags.DEFINE_integer("steps", 20, "Steps timed in a round.")
+_STEPS_PER_CALL = flags.DEFINE_list("steps_per_call", ["1", "10"], "Numbers of steps per call.")
+_PYTORCH = flags.DEFINE_boolean("pytorch", True, "Also run PyTorch.")
+_CHECK = flags.DEFINE_boolean("check", False, "First compare ten steps with the CPU.")
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Timed rounds, after one warm-up round.")
+_STEPS = flags.DEFINE_integer("steps", 20, "Timed steps per round.")
 _THREADS = flags.DEFINE_integer("threads", 2, "CPU threads of each process.")
-_OUTPUT = flags.DEFINE_string("output", "", "Folder for on_gpu.json, if wanted.")
-_SIDE = flags.DEFINE_string("side", "", "Used by the benchmark itself: run as this side.")
-_CASE = flags.DEFINE_string("case", "", "Used by the benchmark itself: the case of the side.")
+_OUTPUT = flags.DEFINE_string("output", "", "Folder for on_gpu.json (optional).")
+_SIDE = flags.DEFINE_string("side", "", "Internal: the side that this process runs.")
+_CASE = flags.DEFINE_string("case", "", "Internal: the case that this process runs.")
 
 
 def main(_: list[str]) -> None:
@@ -56,7 +56,7 @@ def main(_: list[str]) -> None:
 
 
 def serve(case: str, precision: str) -> None:
-    """Runs as a side, in a process of its own."""
+    """Runs one side, in a separate process."""
     size, blocks, batch = map(int, case.split("x"))
     if _SIDE.value == "ours":
         tasks, facts = ours(size, blocks, batch, precision)
@@ -69,7 +69,7 @@ def serve(case: str, precision: str) -> None:
 def ours(
     size: int, blocks: int, batch: int, precision: str
 ) -> tuple[run_step.Tasks, dict[str, Any]]:
-    """Prepares our step and inference in every mode that was asked for."""
+    """Prepares our step and inference in every requested mode."""
     from cyclegan_tf.cli import import_tensorflow
 
     import_tensorflow()
@@ -100,7 +100,7 @@ def ours(
         try:
             run()
             run()
-        except Exception as failure:  # A mode that fails is a result, too.
+        except Exception as failure:  # A mode that fails is also a result.
             facts[f"{name} failed"] = str(failure)[:300]
             return
         tasks[name] = run
@@ -124,7 +124,7 @@ def ours(
 
 
 class Steps:
-    """Takes one step each time it is called, computing them `count` at once."""
+    """Returns one step per call, and computes `count` steps at once."""
 
     def __init__(self, take: Any, stream: Any, count: int) -> None:
         self._take, self._stream, self._count = take, stream, count
@@ -138,9 +138,9 @@ class Steps:
 
 
 def losses_off(config: Any) -> float:
-    """Computes how far losses are from the CPU's at most, relatively, over ten steps.
+    """Computes the largest relative difference of losses from the CPU's over ten steps.
 
-    Both models are given the same variables before each step: free runs drift apart by rounding.
+    Copies the variables before each step: otherwise rounding errors would accumulate.
     """
     import tensorflow as tf
 

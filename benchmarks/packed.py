@@ -1,13 +1,12 @@
-"""Measures a packed data set against the folder it was made of, taking turns.
+"""Benchmarks a packed data set against the folder it was packed from, in alternating rounds.
 
-Seconds on the clock and of computing: on a machine that does other things, the latter say more.
+Reports wall-clock and CPU seconds; on a machine with other load, CPU seconds are more reliable.
 
     python benchmarks/packed.py
 
-The pictures are made up: 256 px as JPEG, and 64 px as PNG, where files are many and small. A round
-drops the files from the system's cache, opens the data and decodes every picture for the first
-time, as the beginning of a run does; then it takes an epoch of batches with nothing kept in
-memory, so that every picture is read and decoded anew.
+The images are generated: 256 px as JPEG, and 64 px as PNG for the case of many small files. A round
+drops the files from the page cache, opens the data and decodes every image once, as at the start
+of a run. It then reads an epoch of batches without a cache, which decodes every image again.
 """
 
 import json
@@ -32,11 +31,11 @@ from cyclegan_tf.images.images import write_image
 from cyclegan_tf.preparation.options import PackOptions
 from cyclegan_tf.preparation.pack import pack
 
-_PICTURES = flags.DEFINE_integer("pictures", 1000, "Of each domain of 256 px; twice as many small.")
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds after one that does not count.")
-_OUTPUT = flags.DEFINE_string("output", "", "File for all seconds as JSON.")
+_PICTURES = flags.DEFINE_integer("pictures", 1000, "Images per domain (64 px: twice as many).")
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Timed rounds, after one warm-up round.")
+_OUTPUT = flags.DEFINE_string("output", "", "JSON file for all timings (optional).")
 
-# Suffix, side of the files, and what training makes of it.
+# Suffix, side of the files in pixels, and the geometry in training.
 _CASES = {
     "jpeg_256": (".jpg", 256, Geometry(load_size=143, crop_size=128)),
     "png_64": (".png", 64, Geometry(load_size=64, crop_size=64)),
@@ -47,7 +46,7 @@ _Result = TypeVar("_Result")
 
 
 def main(_: list[str]) -> None:
-    """Prints medians and ratios of every case and part."""
+    """Prints medians and ratios of every case and phase."""
     everything = {}
     for case, (suffix, side, geometry) in _CASES.items():
         count = _PICTURES.value * (1 if side == 256 else 2)
@@ -55,7 +54,7 @@ def main(_: list[str]) -> None:
             data = {"folder": Path(folder, "plain"), "packed": Path(folder, "packed")}
             _make(data["folder"], count, suffix, side)
             pack(data["folder"], data["packed"], PackOptions(), progress=False)
-            os.sync()  # What is not on the disk yet cannot be dropped from memory.
+            os.sync()  # Dirty pages cannot be dropped from the cache.
             seconds: dict[str, list[float]] = defaultdict(list)
             for number in range(_ROUNDS.value + 1):
                 for kind in list(data)[:: 1 if number % 2 else -1]:
@@ -70,11 +69,11 @@ def main(_: list[str]) -> None:
 
 
 def _round(data: Path, geometry: Geometry) -> dict[str, dict[str, float]]:
-    """Times opening, the first decoding of all pictures, and an epoch, in seconds."""
+    """Times opening, decoding all images once, and an epoch, in seconds."""
     _drop(data)
     opening, sources = _timed(lambda: open_sources(str(data)))
     if sources is None:
-        raise RuntimeError("training data has no test split to be without")
+        raise RuntimeError("expected training data")
 
     def load(source: ImageSource) -> Domain:
         return Domain.load(source, geometry, cache_gb=0, name="train", progress=False)
@@ -107,7 +106,7 @@ def _compared(seconds: Mapping[str, list[float]], part: str, clock: str) -> str:
 
 
 def _drop(folder: Path) -> None:
-    """Asks the system to forget what it keeps of files."""
+    """Asks the system to drop files from the page cache."""
     for path in folder.rglob("*"):
         if path.is_file():
             descriptor = os.open(path, os.O_RDONLY)
@@ -116,13 +115,13 @@ def _drop(folder: Path) -> None:
 
 
 def _make(folder: Path, count: int, suffix: str, side: int) -> None:
-    """Draws smooth noise."""
+    """Generates images of smooth noise."""
     generator = np.random.default_rng(0)
     for number in range(count):
         for domain in ("trainA", "trainB"):
             coarse = Image.fromarray(generator.integers(0, 256, (32, 32, 3), np.uint8))
-            picture = coarse.resize((side, side), Image.Resampling.BICUBIC)
-            write_image(folder / domain / f"{number:06d}{suffix}", np.asarray(picture))
+            image = coarse.resize((side, side), Image.Resampling.BICUBIC)
+            write_image(folder / domain / f"{number:06d}{suffix}", np.asarray(image))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""Runs an exported training step with JAX, beside PyTorch, on a machine without TensorFlow.
+"""Benchmarks an exported training step in JAX against PyTorch, without TensorFlow.
 
     python benchmarks/run_step.py exported/*.json --output=build/run_step
 
 The files come from `export_step.py`. JAX compiles the HLO for its first device; PyTorch runs the
-reference of the tests, eager and compiled, on the same device. Every side is a process of its own.
-All sides prepare at once; afterwards they take turns, one at a time, and medians over the rounds
-are compared. Needs JAX, PyTorch and NumPy, but neither TensorFlow nor `cyclegan_tf`.
+tests' reference, eager and compiled, on the same device. Each side is a separate process. All
+sides prepare concurrently, then take turns; medians over the rounds are compared. Needs JAX,
+PyTorch and NumPy, but neither TensorFlow nor `cyclegan_tf`.
 
-Two ways of compiling PyTorch compete: each network on its own, and the two halves of the step as
-a whole, where CUDA graphs replay them. The fastest counts.
+PyTorch is compiled in two ways: each network separately, and the two halves of the step as a
+whole, which CUDA graphs replay. The fastest counts.
 """
 
 import argparse
@@ -30,13 +30,13 @@ PRECISIONS = {"float32": "float32", "mixed_bfloat16": "bfloat16", "mixed_float16
 
 
 def argument(index: int, shape: list[int], dtype: str, scale: float) -> np.ndarray:
-    """Generates the value of an argument, the same on every machine.
+    """Generates the value of an argument, identically on every machine.
 
     Args:
-        index: Place among the arguments; seeds the values.
-        shape: Of the argument.
-        dtype: Of the argument.
-        scale: Standard deviation of normal values in [-1, 1]; 0 gives zeros. The value of a scalar.
+        index: Index of the argument; seeds the values.
+        shape: Shape of the argument.
+        dtype: Dtype of the argument.
+        scale: Standard deviation of normal values in [-1, 1], 0 for zeros; or a scalar's value.
     """
     if not shape:
         return np.asarray(scale, dtype)
@@ -47,7 +47,7 @@ def argument(index: int, shape: list[int], dtype: str, scale: float) -> np.ndarr
 
 
 def sample(values: np.ndarray) -> list[float]:
-    """Returns up to 64 values from places that depend on the number of values alone."""
+    """Returns up to 64 values at positions that depend only on the number of values."""
     flat = np.asarray(values).reshape(-1)
     if flat.size > 64:
         flat = flat[np.random.default_rng(flat.size).choice(flat.size, 64, replace=False)]
@@ -55,15 +55,15 @@ def sample(values: np.ndarray) -> list[float]:
 
 
 def error(values: list[float], expected: list[float]) -> float:
-    """Computes the norm of the difference relative to the norm of what was expected."""
+    """Computes the norm of the difference relative to the norm of the expected values."""
     difference = np.linalg.norm(np.subtract(values, expected))
     return float(difference / max(float(np.linalg.norm(expected)), 1e-30))
 
 
 def load(description: Path) -> tuple[Any, list[Any]]:
-    """Compiles a module for JAX's first device; returns it with its first arguments.
+    """Compiles a module for JAX's first device; returns it with its initial arguments.
 
-    The internal interfaces used here are those of JAX 0.10 and 0.11.
+    Uses internal interfaces of JAX 0.10 and 0.11.
     """
     import jax
     from jax._src import compiler
@@ -79,10 +79,10 @@ def load(description: Path) -> tuple[Any, list[Any]]:
     bytecode = xla_client._xla.mlir.xla_computation_to_mlir_module(computation)
     with mlir.make_ir_context():
         text = str(ir.Module.parse(bytecode))
-        # Donated arguments would be gone after one step, and JAX does not know that they are.
+        # Without this, arguments would be donated in the first step without JAX knowing.
         text = re.sub(r"\{?tf\.aliasing_output = \d+ : i32\}?", "", text)
         text = re.sub(r",?\s*mhlo\.input_output_alias = \[[^\]]*(?:\[[^\]]*\][^\]]*)*\]", "", text)
-        # JAX's plugin for CUDA knows no copies; to another shape that is the same, it does.
+        # JAX's CUDA plugin does not support `mhlo.copy`, but an equivalent reshape.
         text = re.sub(r"mhlo\.copy (%\w+) : (tensor<[^>]*>)", r"mhlo.reshape \1 : (\2) -> \2", text)
         bytecode = mlir.module_to_bytecode(ir.Module.parse(text))
     options = compiler.get_compile_options(num_replicas=1, num_partitions=1)
@@ -99,7 +99,7 @@ Tasks = dict[str, Callable[[], object]]
 
 
 def exported(descriptions: dict[str, Path]) -> tuple[Tasks, dict[str, Any]]:
-    """Prepares the exported step and generator: what they compute in the first step is compared."""
+    """Prepares the exported step and generator, and compares the results of the first step."""
     import jax
 
     facts: dict[str, Any] = {"jax": jax.__version__, "device": jax.devices()[0].device_kind}
@@ -113,7 +113,7 @@ def exported(descriptions: dict[str, Path]) -> tuple[Tasks, dict[str, Any]]:
         if not name.endswith("_norm"):
             facts[f"error_{name}"] = error([float(result)], about["expected"][name])
     variables = dict(zip(about["names"][2:], results[len(losses) :], strict=True))
-    # The first moments hold the gradients. Those of biases before a norm are rounding alone.
+    # First moments hold the gradients. For biases before a norm these are only rounding errors.
     gradients = [
         error(sample(variables[name]), expected)
         for name, expected in about["moments"].items()
@@ -123,7 +123,7 @@ def exported(descriptions: dict[str, Path]) -> tuple[Tasks, dict[str, Any]]:
     facts["error_gradients_max"] = max(gradients)
 
     def train() -> list[float]:
-        # The new variables are the arguments of the next step; the losses come to the host, as in
+        # The new variables are the next step's arguments; the losses are copied to the host, as in
         # training.
         results = step.execute(state)
         state[2:] = results[len(losses) :]
@@ -188,7 +188,7 @@ def pytorch(size: int, blocks: int, batch: int, precision: str) -> tuple[Tasks, 
             try:
                 for _ in range(3):
                     run()
-            except Exception as failure:  # A mode that fails is a result, too.
+            except Exception as failure:  # A mode that fails is also a result.
                 facts[f"{task} {name} failed"] = str(failure)[:300]
                 continue
             facts[f"{task} {name} prepare_s"] = time.perf_counter() - start
@@ -219,7 +219,7 @@ def pytorch(size: int, blocks: int, batch: int, precision: str) -> tuple[Tasks, 
 
 
 def cases(files: list[Path]) -> dict[str, dict[str, Path]]:
-    """Groups descriptions by case, such as `128x6x1/float32`: each has a step and a generator."""
+    """Groups descriptions by case, such as `128x6x1/float32`; each has a step and a generator."""
     found: dict[str, dict[str, Path]] = {}
     for file in files:
         kind, case, precision = file.stem.split("-")
@@ -228,20 +228,20 @@ def cases(files: list[Path]) -> dict[str, dict[str, Path]]:
 
 
 def measure(workers: dict[tuple[str, str], turns.Worker], rounds: int) -> list[dict[str, Any]]:
-    """Lets all workers prepare at once, then take turns case by case.
+    """Prepares all workers concurrently, then times them in turns, case by case.
 
     Args:
-        workers: By case and side, of which one is `pytorch`.
-        rounds: After one to warm up.
+        workers: Workers by case and side; one side is `pytorch`.
+        rounds: Timed rounds, after one warm-up round.
 
     Returns:
-        A row for each case: medians in seconds by side and task, their ranges, and what each side
-        says about itself.
+        A row for each case: medians in seconds by side and task, their ranges, and the facts that
+        each side reports.
     """
     with ThreadPoolExecutor(len(workers)) as pool:
         asked = {key: pool.submit(worker.ask, "about") for key, worker in workers.items()}
     for key, answer in asked.items():
-        if answer.exception():  # Its error is on stderr; the others go on.
+        if answer.exception():  # Its error is on stderr; the others continue.
             print(f"{' '.join(key)} could not be prepared: {answer.exception()}", file=sys.stderr)
     workers = {key: workers[key] for key, answer in asked.items() if not answer.exception()}
     about = {key: asked[key].result() for key in workers}
@@ -269,7 +269,7 @@ def measure(workers: dict[tuple[str, str], turns.Worker], rounds: int) -> list[d
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Renders rows as Markdown: for each task our best mode against PyTorch's best and eager."""
+    """Renders rows as Markdown: per task our fastest mode against PyTorch's fastest and eager."""
     lines = ["| case | task | ours, ms | PyTorch's best, ms | ratio | eager, ms | ratio |"]
     lines += ["|" + "---|" * 7]
     for row in rows:
@@ -290,7 +290,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def serve(case: str, side: str, files: list[Path], steps: int) -> None:
-    """Runs as a side, in a process of its own."""
+    """Runs one side, in a separate process."""
     shape, precision = case.split("/")
     size, blocks, batch = map(int, shape.split("x"))
     if side == "exported":
@@ -302,9 +302,9 @@ def serve(case: str, side: str, files: list[Path], steps: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("descriptions", nargs="*", type=Path, help="JSON files of export_step.py.")
-    parser.add_argument("--rounds", type=int, default=5, help="Rounds, after one to warm up.")
-    parser.add_argument("--steps", type=int, default=20, help="Steps timed in a round.")
+    parser.add_argument("descriptions", nargs="*", type=Path, help="Files from export_step.py.")
+    parser.add_argument("--rounds", type=int, default=5, help="Timed rounds, after a warm-up.")
+    parser.add_argument("--steps", type=int, default=20, help="Timed steps per round.")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of each process.")
     parser.add_argument("--output", help="Folder for run_step.json.")
     parser.add_argument("--case", help=argparse.SUPPRESS)

@@ -1,12 +1,12 @@
-"""Measures translating a folder against a plain PyTorch loop, taking turns on the same machine.
+"""Benchmarks translating a folder against a plain PyTorch loop, alternating on one machine.
 
     python benchmarks/translation.py --output=docs/measurements
 
-Ours is what `python -m cyclegan_tf.translate` does with a folder. The other side is a loop over
-the same files: Pillow reads, the reference of the tests translates (`pip install '.[torch]'`),
-Pillow writes PNG; one by one and in batches, with tensors contiguous and channels last, of which
-the fastest counts. Every side is a process of its own; they take turns, and medians over the
-rounds are compared. Starting, and a first round in which graphs are built, do not count.
+Our side does the same as `python -m cyclegan_tf.translate` on a folder. The other side is a loop
+over the same files: Pillow reads, the tests' reference translates (`pip install '.[torch]'`),
+Pillow writes PNG; one by one and in batches, with contiguous and channels-last tensors, of which
+the fastest counts. Each side is a separate process; they take turns, and medians over the rounds
+are compared. Startup and a first round, which builds the graphs, are excluded.
 """
 
 import itertools
@@ -25,13 +25,13 @@ from absl import app, flags
 from PIL import Image
 from turns import Worker, serve, take_turns, write
 
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, after one that does not count.")
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Timed rounds, after one warm-up round.")
 _THREADS = flags.DEFINE_integer("threads", 2, "CPU threads of each side's network.")
-_OUTPUT = flags.DEFINE_string("output", "", "Folder for translation.json, if wanted.")
-_CASES = flags.DEFINE_list("cases", ["128", "256", "small"], "Which cases.")
-_SIDE = flags.DEFINE_string("side", "", "Used by the benchmark itself: run as this side.")
-_CASE = flags.DEFINE_string("case", "", "Used by the benchmark itself: the case of the side.")
-_FOLDER = flags.DEFINE_string("folder", "", "Used by the benchmark itself: where files lie.")
+_OUTPUT = flags.DEFINE_string("output", "", "Folder for translation.json (optional).")
+_CASES = flags.DEFINE_list("cases", ["128", "256", "small"], "Names of the cases.")
+_SIDE = flags.DEFINE_string("side", "", "Internal: the side that this process runs.")
+_CASE = flags.DEFINE_string("case", "", "Internal: the case that this process runs.")
+_FOLDER = flags.DEFINE_string("folder", "", "Internal: the folder of the files.")
 
 OURS, TASK = "ours", "translate"
 SIDES = (OURS, "contiguous 1", "contiguous 8", "channels_last 1", "channels_last 8")
@@ -41,7 +41,7 @@ Translate = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Case:
-    """So many pictures of `size` px through `blocks` blocks, with `filters` in the first layer."""
+    """A number of images of `size` px, and a network of `blocks` blocks with `filters` filters."""
 
     size: int
     blocks: int
@@ -70,7 +70,7 @@ def main(_: list[str]) -> None:
 
 
 def measure(name: str, case: Case, folder: Path) -> dict[str, Any]:
-    """Lets the sides take turns on a case, and compares their medians."""
+    """Runs all sides in turn on a case, and compares their medians."""
     draw(case, folder / "in")
     workers = {
         side: Worker(__file__, _THREADS.value, side=side, case=name, folder=str(folder))
@@ -95,7 +95,7 @@ def measure(name: str, case: Case, folder: Path) -> dict[str, Any]:
 
 
 def draw(case: Case, folder: Path) -> None:
-    """Draws smooth pictures with some noise, which PNG compresses as it does photographs."""
+    """Generates smooth images with some noise, which PNG compresses like photographs."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     for number in range(case.pictures):
@@ -106,7 +106,7 @@ def draw(case: Case, folder: Path) -> None:
 
 
 def serve_side(side: str, case: Case, folder: Path) -> None:
-    """Translates the folder, each time to a new place, whenever that is asked for."""
+    """Translates the folder to a new output folder on every request."""
     if side == OURS:
         translate = ours(case, folder / "in")
     else:
@@ -141,13 +141,13 @@ def ours(case: Case, source: Path) -> Translate:
         with closing(Ledger(output, {})) as ledger:
             job = Job(network, options, output, None, ledger, progress=False)
             if job.run(tasks, failures).written != case.pictures:
-                raise RuntimeError("not all pictures were translated")
+                raise RuntimeError("some images were not translated")
 
     return translate
 
 
 def pytorch(case: Case, source: Path, layout: str, batch: int) -> Translate:
-    """Prepares the other side: the loop that one would write."""
+    """Prepares the other side: a plain loop in PyTorch."""
     import torch
 
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -164,8 +164,8 @@ def pytorch(case: Case, source: Path, layout: str, batch: int) -> Translate:
         with torch.inference_mode():
             for start in range(0, len(names), batch):
                 some = names[start : start + batch]
-                pictures = [np.asarray(Image.open(source / name).convert("RGB")) for name in some]
-                images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+                loaded = [np.asarray(Image.open(source / name).convert("RGB")) for name in some]
+                images = torch.from_numpy(np.stack(loaded)).permute(0, 3, 1, 2)
                 images = (images.float() / 127.5 - 1).contiguous(memory_format=memory)
                 levels = ((network(images) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
                 for name, pixels in zip(some, levels.permute(0, 2, 3, 1).numpy(), strict=True):

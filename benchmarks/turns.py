@@ -1,4 +1,4 @@
-"""Lets the sides of a comparison take turns on the same machine, each in a process of its own."""
+"""Runs the sides of a benchmark in turn on one machine, each in a separate process."""
 
 import json
 import os
@@ -17,12 +17,12 @@ Seconds = dict[str, dict[str, list[float]]]
 
 
 class Worker:
-    """A side's process, which does what it is asked and says how long it took.
+    """The process of one side, which runs tasks on request and reports their duration.
 
     Args:
-        script: A benchmark that calls `serve` when it is given these flags.
-        threads: For the process; passed on as `--threads`, too.
-        **options: Its other flags.
+        script: A benchmark that calls `serve` when run with these flags.
+        threads: CPU threads of the process, also passed as `--threads`.
+        **options: Further flags.
     """
 
     def __init__(self, script: str, threads: int, **options: str) -> None:
@@ -36,14 +36,14 @@ class Worker:
                 **os.environ,
                 "OMP_NUM_THREADS": str(threads),
                 "TF_CPP_MIN_LOG_LEVEL": "3",
-                # Sides share a GPU, which TensorFlow and JAX would otherwise take whole.
+                # Sides share a GPU; by default TensorFlow and JAX allocate all of its memory.
                 "TF_FORCE_GPU_ALLOW_GROWTH": "true",
                 "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
             },
         )
 
     def ask(self, task: str) -> Any:
-        """Returns the answer to a task: seconds for each step, or facts about the process."""
+        """Runs a task and returns seconds per step, or facts about the process."""
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("the worker has no pipes")
@@ -55,7 +55,7 @@ class Worker:
         return json.loads(answer)
 
     def finish(self) -> dict[str, float]:
-        """Ends the process and returns what it says about itself."""
+        """Ends the process and returns the facts it reports."""
         about = self.ask("about")
         self._process.communicate()
         return about
@@ -69,9 +69,9 @@ def serve(
     """Answers a `Worker` until standard input ends.
 
     Args:
-        tasks: What can be asked for, one step of it, by name.
-        counts: How many steps are timed at once.
-        facts: What is said about the process at the end, besides its peak memory.
+        tasks: One step of each task, by name.
+        counts: Number of steps timed per request.
+        facts: Facts to report at the end, besides the peak memory.
     """
     for line in sys.stdin:
         task = line.strip()
@@ -86,25 +86,25 @@ def serve(
 
 
 def take_turns(workers: Mapping[str, Worker], tasks: Iterable[str], rounds: int) -> Seconds:
-    """Asks every side for every task, one after the other, for some rounds after one to warm up."""
+    """Times every task on every side in turn, for some rounds after one warm-up round."""
     seconds: Seconds = {side: {task: [] for task in tasks} for side in workers}
     for number in range(rounds + 1):
         for task in tasks:
             for side, worker in workers.items():
                 took = worker.ask(task)
-                if number:  # Compilation and warming up are in the first round.
+                if number:  # The first round includes compilation and warm-up.
                     seconds[side][task].append(took)
     return seconds
 
 
 def compare(seconds: Seconds, task: str, unit: str, amount: int = 1) -> dict[str, Any]:
-    """Compares the medians of a task: ours, and PyTorch's in the layout that is faster.
+    """Compares the medians of a task: ours, and PyTorch's in its faster layout.
 
     Args:
         seconds: From `take_turns`.
-        task: Which one.
-        unit: What is counted in a second, such as `images`.
-        amount: How many of them a step has.
+        task: Name of the task.
+        unit: Unit of the throughput, such as `images`.
+        amount: Number of units per step.
     """
     median = {side: statistics.median(tasks[task]) for side, tasks in seconds.items()}
     best = min(SIDES[1:], key=lambda side: median[side])
@@ -119,7 +119,7 @@ def compare(seconds: Seconds, task: str, unit: str, amount: int = 1) -> dict[str
 
 
 def write(rows: list[dict[str, Any]], folder: str, script: str) -> None:
-    """Writes rows as JSON into a folder, named as the benchmark is."""
+    """Writes rows as JSON into a folder, to a file named after the benchmark."""
     path = Path(folder, Path(script).stem + ".json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=2) + "\n")

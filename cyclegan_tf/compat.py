@@ -1,7 +1,7 @@
-"""The only file that knows there are two Keras generations.
+"""Differences between Keras 2 and Keras 3; no other file depends on the version.
 
-TensorFlow 2.20 and later bring Keras 3; TensorFlow 2.15 brings Keras 2, the last one that
-tensorflow-addons can be imported beside.
+TensorFlow 2.20 and later include Keras 3. TensorFlow 2.15 includes Keras 2 and is the last version
+that works with tensorflow-addons.
 """
 
 import contextlib
@@ -19,36 +19,36 @@ def _instance_normalization() -> tuple[Any, dict[str, Any]]:
     if KERAS_3:
         return keras.layers.GroupNormalization, {"groups": -1}
     with warnings.catch_warnings():
-        # TensorFlow Addons announces at import that its development has ended.
+        # TensorFlow Addons warns at import that its development has ended.
         warnings.simplefilter("ignore")
         import tensorflow_addons as tfa
-    # In float16 its variance overflows, where Keras 3 computes in float32 by itself.
+    # Its variance overflows in float16; Keras 3 computes in float32 internally.
     return tfa.layers.InstanceNormalization, {"dtype": "float32"}
 
 
-# The stack's own layer, and the arguments that make it instance norm; the two agree bit for bit.
+# The installed layer, and its arguments for instance norm; both layers agree bit for bit.
 InstanceNormalization, INSTANCE_NORMALIZATION_ARGUMENTS = _instance_normalization()
 
 
 def compile_without_loss(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
     """Marks a model with its own `train_step` as compiled.
 
-    Keras' default optimizer would be built and checkpointed though never used; Keras 3 takes
-    `None` for "no optimizer", Keras 2 raises on it and is given one that the model has anyway.
+    Keras' default optimizer would be built and checkpointed without being used. Keras 3 accepts
+    `None` instead; Keras 2 does not and receives an optimizer that the model already has.
     """
     if KERAS_3:
-        # XLA only where it was asked for; "auto" would take it on a GPU.
+        # XLA only on request; "auto" would enable it on a GPU.
         keras.Model.compile(model, optimizer=None, jit_compile=False)
     else:
         keras.Model.compile(model, optimizer=optimizer)
-        # Every replica returns the global means; by default, `fit` would add them up.
+        # Every replica returns the global means; by default, `fit` would sum them.
         model.distribute_reduction_method = "first"
-    # It has no single input to be built from: its networks are built when they are made.
+    # The model has no single input to build from; its networks are already built.
     model.built = True
 
 
 def raw_variable(variable: Any) -> tf.Variable:
-    """Returns the `tf.Variable` beneath a Keras variable (Keras 2 variables are such already)."""
+    """Returns the `tf.Variable` of a Keras variable (in Keras 2, the variable itself)."""
     return variable.value if KERAS_3 and isinstance(variable, keras.Variable) else variable
 
 
@@ -59,7 +59,7 @@ def optimizer_state(optimizer: keras.optimizers.Optimizer) -> dict[str, tf.Varia
         optimizer: A built Adam.
 
     Returns:
-        `iterations`, and `m/I`, `v/I` for the I-th trained variable.
+        Variables by name: `iterations`, and `m/I` and `v/I` for the I-th trained variable.
     """
     state = {"iterations": raw_variable(optimizer.iterations)}
     for kind, variables in (("m", optimizer._momentums), ("v", optimizer._velocities)):
@@ -74,7 +74,7 @@ def network_state(network: keras.Model) -> dict[str, tf.Variable]:
         network: A functional model whose layers are named.
 
     Returns:
-        `LAYER/VARIABLE`, such as `stem_conv/kernel`.
+        Variables by name, `LAYER/VARIABLE`, such as `stem_conv/kernel`.
     """
     return {
         f"{layer.name}/{weight.name.split('/')[-1].split(':')[0]}": raw_variable(weight)
@@ -85,7 +85,7 @@ def network_state(network: keras.Model) -> dict[str, tf.Variable]:
 
 @contextlib.contextmanager
 def precision(policy: str) -> Iterator[None]:
-    """Sets the arithmetic of layers built inside a block; the global policy is restored after it.
+    """Sets the dtype policy of layers built inside a block, then restores the global policy.
 
     Args:
         policy: `float32`, `mixed_float16` or `mixed_bfloat16`.
@@ -105,14 +105,14 @@ def add_state(
     dtype: str,
     start: tf.Tensor | None = None,
 ) -> Any:
-    """Gives a layer a variable that is not trained and that every replica sets to the same.
+    """Adds a non-trainable variable to a layer, to which all replicas assign the same value.
 
     Args:
-        layer: The layer that is being built.
-        name: Of the variable.
-        shape: Of the variable.
-        dtype: Of the variable.
-        start: Its first value; zeros if not given.
+        layer: The layer, while it is being built.
+        name: Name of the variable.
+        shape: Shape of the variable.
+        dtype: Dtype of the variable.
+        start: Initial value (default: zeros).
     """
     first = "only_first_replica" if KERAS_3 else tf.VariableAggregation.ONLY_FIRST_REPLICA
     return layer.add_weight(

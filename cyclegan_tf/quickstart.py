@@ -1,6 +1,6 @@
 """Train the quick start: blond to ginger hair on generated avatars, in minutes on a CPU.
 
-Takes the flags of `train`. By default, the preset is `quickstart` and the folder of the run is
+Accepts the flags of `train`. The default preset is `quickstart`, the default workdir
 `runs/quickstart`. The avatars need the extra `demo-data`.
 
     cyclegan-tf quickstart
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; returns the exit status of `train`."""
     line = cli.CommandLine(__doc__)
     line.add_training()
-    line.parse(arguments)  # Answers --help with the example above.
+    line.parse(arguments)  # Shows the examples above for --help.
     return dispatch(["cyclegan-tf", "train", *DEFAULTS, *arguments[1:]])
 
 

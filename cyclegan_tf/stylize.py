@@ -1,6 +1,6 @@
-"""Paint an image in the style of others by Gram matrices, without training.
+"""Render an image in the style of others by Gram matrices, without training.
 
-With --texture, paints a texture from the style alone.
+With --texture, synthesizes a texture from the style alone.
 
     python -m cyclegan_tf.stylize --content=photo.jpg --style=painting.jpg --output=painted.png
     python -m cyclegan_tf.stylize --texture --style=painting.jpg --output=texture.png
@@ -19,15 +19,15 @@ from cyclegan_tf.neural_style.options import BackboneOptions, StyleOptions
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status.
 
-    Returns 0, or 130 after Ctrl-C, when what is painted so far has been written.
+    Returns 0, or 130 after Ctrl-C, which writes the latest image.
     """
     line = cli.CommandLine(__doc__)
-    line.add("content", str, "", "The picture to paint.")
-    line.add("style", str, "", "Pictures whose style is taken: FILE[,FILE...].")
-    line.add("texture", bool, False, "Paint a texture from the style alone.")
-    line.add("output", str, "", "Where the picture is written.")
-    line.add("init", str, "noise", "Start: noise, content, or a picture's file.")
-    line.add("save_every", int, 0, "Iterations between pictures on the way; 0: none.")
+    line.add("content", str, "", "Content image.")
+    line.add("style", str, "", "Style images: FILE[,FILE...].")
+    line.add("texture", bool, False, "Synthesize a texture from the style alone.")
+    line.add("output", str, "", "File of the result.")
+    line.add("init", str, "noise", "Initial image: noise, content, or an image file.")
+    line.add("save_every", int, 0, "Iterations between intermediate images; 0: none.")
     line.add_preset(style=True)
     line.add_options(StyleOptions(), "Style options")
     line.add_options(BackboneOptions(), "Backbone options")
@@ -46,23 +46,23 @@ def main(arguments: Sequence[str]) -> int:
 
     check_layers(network.backbone, [*options.content_weights, *options.style_weights])
     content = read_image(line["content"]) if line["content"] else None
-    pictures = [read_image(file) for file in styles]
+    style_images = [read_image(file) for file in styles]
     init = line["init"] if line["init"] in ("noise", "content") else read_image(line["init"])
     backbone = load_backbone(**asdict(network), seed=options.seed)
     recorder = Recorder(output, options.iterations, line["save_every"])
     try:
         with recorder:
             painted = stylize(
-                content, pictures, backbone, options, init=init, on_iteration=recorder
+                content, style_images, backbone, options, init=init, on_iteration=recorder
             )
     except KeyboardInterrupt:
         if recorder.latest is None:
             raise
         write_image(output, recorder.latest.image)
-        print(f"stopped at iteration {recorder.latest.iteration}; so far: {output}")
+        print(f"stopped at iteration {recorder.latest.iteration}; latest image: {output}")
         return 130
     write_image(output, painted)
-    print(f"picture: {output}\nlosses:  {recorder.curve}")
+    print(f"image:  {output}\nlosses: {recorder.curve}")
     return 0
 
 

@@ -21,15 +21,15 @@ def main(arguments: Sequence[str]) -> int:
         arguments: The program's name, then the flags.
 
     Returns:
-        The exit status: 0 at the end of the run, or after a dry one; 130 or 143 when SIGINT or
-        SIGTERM stopped it after a checkpoint.
+        The exit status: 0 after the last step or a dry run; 130 or 143 if SIGINT or SIGTERM
+        stopped the run after a checkpoint.
 
     Raises:
-        UserError: If the run cannot begin, go on or be evaluated, as when a loss is no number
-            (`loop.NotFinite`) or another worker is gone (`agreement.WorkerLost`).
-        OSError: If the evaluation cannot be written. As for a `UserError`, the status is then 1.
-        KeyboardInterrupt: At a SIGINT outside of the steps, or a second one; the status is 130.
-            SIGTERM ends the process there, and SIGALRM does if workers cannot come together.
+        UserError: If the run cannot start, resume or be evaluated, for example because a loss is
+            not finite (`loop.NotFinite`) or a worker is gone (`agreement.WorkerLost`); status 1.
+        OSError: If the evaluation cannot be written; status 1.
+        KeyboardInterrupt: On SIGINT outside of the steps, or on a second one; status 130. SIGTERM
+            ends the process there; SIGALRM does if the workers cannot connect in time.
     """
     line = cli.CommandLine(__doc__)
     line.add_training()
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     config = line.config(workdir.stored_config()).validate()
     workers = find_workers()
 
-    # Invalid options have been reported by now, without waiting for TensorFlow.
+    # Invalid options were reported above, without waiting for TensorFlow.
     cli.import_tensorflow()
     from cyclegan_tf.evaluation.figures import metrics_table
     from cyclegan_tf.runs.description import describe
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         report()
         return interruption.exit_status
     except NotFinite:
-        report()  # Its curves show what led there.
+        report()  # Its curves help to find the cause.
         raise
     if not workers.is_chief:
         return 0
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"checkpoints: {workdir.checkpoints}\nsamples:     {workdir.samples}")
     print(f"curves:      {workdir.metrics}, tensorboard --logdir={workdir.logs}")
     if evaluation is not None:
-        print(f"figures:     {workdir.evaluation}\ngallery:     {workdir.gallery}\n")
+        print(f"metrics:     {workdir.evaluation}\ngallery:     {workdir.gallery}\n")
         print(metrics_table(evaluation.figures))
     return 0
 

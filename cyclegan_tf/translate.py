@@ -14,14 +14,14 @@ from cyclegan_tf.translation.options import TranslationOptions
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; returns the exit status, 0, or 1 if a file could not be translated."""
+    """Runs the command; returns the exit status: 0, or 1 if a file could not be translated."""
     line = cli.CommandLine(__doc__)
     line.add_run(eval_mode=True)
-    line.add("direction", str, "a2b", "From which domain to which.", choices=DIRECTIONS)
-    line.add("input", str, "", "A picture, an animated GIF, a video, or a folder of them.")
-    line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
-    line.add("side_by_side", str, "", "Folder for sheets of input and translation, if wanted.")
-    line.add("overwrite", bool, False, "Begin anew, and remove what was translated before.")
+    line.add("direction", str, "a2b", "Direction of the translation.", choices=DIRECTIONS)
+    line.add("input", str, "", "An image, an animated GIF, a video, or a folder of them.")
+    line.add("output", str, "", "Folder for the translations; keeps relative paths and stems.")
+    line.add("side_by_side", str, "", "Folder for sheets of input and translation (default: none).")
+    line.add("overwrite", bool, False, "Start over and remove earlier translations.")
     line.add_options(TranslationOptions(), "Translation options")
     line.add_former(bit_depth="", statistics_tiles="")
     line.parse(arguments)
@@ -38,11 +38,11 @@ def main(arguments: Sequence[str]) -> int:
     for reason in result.failures.values():
         print(f"skipped {cli.in_flags(reason)}", file=sys.stderr)
     for name, ratio in result.flicker.items():
-        figure = "nothing moves" if ratio is None else f"{ratio:.2f}"
-        print(f"{name}: flicker {figure} (change between frames, relative to the input's)")
+        ratio_text = "not defined, nothing moves" if ratio is None else f"{ratio:.2f}"
+        print(f"{name}: flicker {ratio_text} (change between frames, relative to the input's)")
     print(
-        f"{result.written} translations in {output}, {result.skipped} were there already, "
-        f"{len(result.failures)} failed"
+        f"{result.written} translations in {output}, {result.skipped} skipped (already "
+        f"translated), {len(result.failures)} failed"
     )
     return 1 if result.failures else 0
 

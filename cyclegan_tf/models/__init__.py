@@ -1,7 +1,7 @@
-"""What the papers define: layers, networks, losses, the image pool and the training step.
+"""The models of the papers: layers, networks, losses, the image pool and the training step.
 
 Importing this package registers its layers with Keras, so that `keras.models.load_model` can
-read networks saved as `.keras` files.
+load networks saved as `.keras` files.
 """
 
 from cyclegan_tf.models import autoencoders, convolution, layers, normalization

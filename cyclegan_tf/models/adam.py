@@ -1,4 +1,4 @@
-"""The Adam optimizer, with the formula of PyTorch."""
+"""The Adam optimizer with PyTorch's formula."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from cyclegan_tf.compat import KERAS_3, raw_variable
 
 
 class Adam(keras.optimizers.Adam):
-    """Adam with PyTorch's formula, which updates a variable in one operation instead of a dozen."""
+    """Adam with PyTorch's formula; updates a variable with one fused operation."""
 
     def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: Any = None) -> None:
         if KERAS_3:
@@ -17,19 +17,19 @@ class Adam(keras.optimizers.Adam):
         else:
             index = self._index_dict[self._var_key(variable)]
             learning_rate = self.learning_rate
-        # The operation's betas are float32; corrected for those, and not in float32, in which
-        # 1 - 0.999 would be wrong by 5e-5 of itself.
+        # Correct the bias for the betas as rounded to float32, which the operation uses, but in
+        # float64: in float32, 1 - 0.999 has a relative error of 5e-5.
         betas = (tf.cast(tf.constant(beta), tf.float64) for beta in (self.beta_1, self.beta_2))
         step = tf.cast(raw_variable(self.iterations), tf.float64) + 1.0
         debias_1, debias_2 = (1.0 - tf.pow(beta, step) for beta in betas)
         rate = tf.cast(learning_rate, tf.float64) * tf.sqrt(debias_2) / debias_1
-        # Keras' epsilon acts before the bias correction, PyTorch's after it.
+        # Keras adds epsilon before the bias correction, PyTorch after it.
         epsilon = self.epsilon * tf.sqrt(debias_2)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=raw_variable(self._momentums[index]).handle,
             v=raw_variable(self._velocities[index]).handle,
-            beta1_power=0.0,  # The rate is corrected already.
+            beta1_power=0.0,  # The learning rate already includes the bias correction.
             beta2_power=0.0,
             lr=tf.cast(rate, variable.dtype),
             beta1=self.beta_1,
@@ -40,11 +40,11 @@ class Adam(keras.optimizers.Adam):
 
 
 def adam(learning_rate: Any, beta_1: float = 0.5) -> keras.optimizers.Optimizer:
-    """Returns Adam with PyTorch's formula.
+    """Creates an Adam optimizer with PyTorch's formula.
 
     Args:
-        learning_rate: A number, or a Keras learning rate schedule.
-        beta_1: Decay of the first moment.
+        learning_rate: A float or a Keras learning rate schedule.
+        beta_1: Decay rate of the first moment.
 
     Returns:
         A Keras optimizer with beta_2 = 0.999 and PyTorch's epsilon of 1e-8.

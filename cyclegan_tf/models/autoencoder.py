@@ -1,4 +1,4 @@
-"""Training without a discriminator: every output is compared with its target, pixel by pixel."""
+"""Training without a discriminator: outputs are compared with their targets pixel by pixel."""
 
 from typing import Any
 
@@ -13,21 +13,21 @@ from cyclegan_tf.models.translator import Losses, Translator, together
 
 
 class Autoencoder(Translator):
-    """Learns from pairs by the distance between pixels alone.
+    """Learns from pairs with a pixel loss only.
 
-    What it does depends on the targets: pictures themselves (reconstruction, denoising), their
-    partners in another domain (translation) or class numbers (segmentation).
+    The targets determine the task: the images themselves (reconstruction, denoising), their
+    partners in another domain (translation) or class indices (segmentation).
 
     Train it with `compile` and `fit` on batches of pairs `(inputs, targets)`, or call `train_step`
     yourself inside `tf.distribute.Strategy.run`.
 
     Args:
-        generator_ab: Float pictures, `(batch, height, width, channels)` in [-1, 1], to pictures,
-            or with `cross_entropy` to logits of classes.
+        generator_ab: Maps float images, `(batch, height, width, channels)` in [-1, 1], to images,
+            or with `cross_entropy` to class logits.
         loss: `l1`, `l2` or `cross_entropy`, see `PIXEL_LOSSES`.
-        noise: Standard deviation of the normal noise added to inputs in training, for pictures
-            in [-1, 1]. Noisy inputs are not clipped: that would draw the mean towards grey.
-        **kwargs: Averages, recomputation and seed, see `Translator`.
+        noise: Standard deviation of the Gaussian noise added to inputs in training, on the scale
+            [-1, 1]. Noisy inputs are not clipped: clipping would shift their mean towards grey.
+        **kwargs: `ema`, `remat` and `seed`, see `Translator`.
 
     Raises:
         ValueError: If the loss is unknown.
@@ -54,20 +54,20 @@ class Autoencoder(Translator):
         return {direction: label_maps(network) for direction, network in networks.items()}
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Reconstructs or translates pictures, or gives logits of their pixels' classes."""
+        """Reconstructs or translates images, or computes the class logits of their pixels."""
         return self.generator_ab(inputs, training=training)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Losses:
         """Updates the network on one batch.
 
         Args:
-            data: This replica's part of `(inputs, targets)`: float32
-                `(batch, height, width, channels)` in [-1, 1] both; with `cross_entropy`, targets
-                are class numbers of any dtype, `(batch, height, width, 1)`.
+            data: This replica's part of `(inputs, targets)`, both float32
+                `(batch, height, width, channels)` in [-1, 1]. With `cross_entropy`, targets
+                are class indices of any dtype, `(batch, height, width, 1)`.
 
         Returns:
-            Scalars by name: `generator_loss`, the mean over the global batch, and the norm of the
-            gradients (the mean over replicas of each one's own).
+            Scalars by name: `generator_loss`, averaged over the global batch, and the gradient
+            norm, averaged over the replicas.
         """
         inputs, targets = data
         with tf.GradientTape() as tape:
@@ -78,7 +78,7 @@ class Autoencoder(Translator):
         return self._finish(losses)
 
     def noisy(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Adds this step's noise to this replica's part of the global batch, float32."""
+        """Adds the noise of this step to this replica's part of the global batch, float32."""
         if not self.noise:
             return inputs
         normal, shape = tf.random.stateless_normal, tf.shape(inputs)
@@ -88,18 +88,18 @@ class Autoencoder(Translator):
 
 
 def cross_entropy_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Computes the mean negative logarithm of the probability given to the true class.
+    """Computes the mean negative log-likelihood of the target class.
 
     Args:
         logits: Float `(batch, height, width, classes)`.
-        labels: Class numbers from 0, any dtype, `(batch, height, width, 1)`.
+        labels: Class indices from 0, any dtype, `(batch, height, width, 1)`.
 
     Returns:
-        A scalar of the logits' dtype. A number that is no class makes it NaN or raises
+        A scalar of the logits' dtype. For an index out of range it is NaN or raises
         `tf.errors.InvalidArgumentError`, depending on the device.
     """
-    numbers = tf.cast(tf.squeeze(labels, -1), tf.int32)
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(numbers, logits))
+    indices = tf.cast(tf.squeeze(labels, -1), tf.int32)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(indices, logits))
 
 
 PIXEL_LOSSES = {"l1": l1_loss, "l2": l2_loss, "cross_entropy": cross_entropy_loss}

@@ -1,4 +1,4 @@
-"""Encoders and decoders: what came before U-Nets, for reconstruction and segmentation."""
+"""Encoder-decoder networks without skip connections, for reconstruction and segmentation."""
 
 from typing import Any
 
@@ -21,28 +21,28 @@ def encoder_decoder(
     name: str = "encoder_decoder",
     **style: Any,
 ) -> keras.Model:
-    """Builds an autoencoder: a picture has to pass through a code, with no way around it.
+    """Builds an autoencoder without skip connections.
 
-    Four strided convolutions lead down to a sixteenth of the size. There a linear 1x1 convolution
-    gives the code of `bottleneck * height / 16 * width / 16` values, from which the way up has to
-    draw the picture. Kernels, rectifiers and widths are those of pix2pix's U-Net.
+    Four strided convolutions reduce the image to a sixteenth of its side. A linear 1x1 convolution
+    outputs the code of `bottleneck * height / 16 * width / 16` values, from which the decoder
+    renders the image. Kernels, activations and widths follow pix2pix's U-Net.
 
     Args:
         in_channels: Channels of the input domain.
         out_channels: Channels of the output domain, or with `labels` the number of classes.
         filters: Channels of the first layer; the width doubles up to 8 times that.
-        bottleneck: Channels of the code; None takes `8 * filters`, as its neighbour has.
-        labels: Whether the result is logits of classes instead of a picture.
+        bottleneck: Channels of the code; None uses `8 * filters`, as in the previous layer.
+        labels: Whether to output class logits instead of an image.
         name: Name of the model.
-        **style: Norm, initial kernels and so on, see `Blocks`.
+        **style: Norm, kernel initialization and so on, see `Blocks`.
 
     Returns:
         A model from float `(batch, height, width, in_channels)` in [-1, 1] to float32
-        `(batch, height, width, out_channels)`, in [-1, 1] unless `labels`. Sizes are free,
-        multiples of 16.
+        `(batch, height, width, out_channels)`, in [-1, 1] unless `labels`. Height and
+        width can be any multiples of 16.
 
     Raises:
-        ValueError: If an option of the style is unknown.
+        ValueError: If a style option is unknown.
 
     Reference:
         Hinton and Salakhutdinov, https://doi.org/10.1126/science.1127647; convolutional, and in
@@ -74,28 +74,28 @@ def segnet(
     name: str = "segnet",
     **style: Any,
 ) -> keras.Model:
-    """Builds a SegNet: an autoencoder that remembers where its maxima were.
+    """Builds a SegNet: an autoencoder that unpools with the indices of its max pooling.
 
-    Four stages, each of two 3x3 convolutions and a pooling, lead down; on the way up, each
-    pooling's indices put values back to where they came from. So outlines stay sharp though
-    everything else passes through the middle. Differs from the paper's, which is as deep as
-    VGG-16 with five stages, in its size: it is meant for small pictures.
+    The encoder has four stages, each of two 3x3 convolutions and a max pooling. The decoder uses
+    the pooling indices to put values back where they came from, which keeps outlines sharp.
+    Differs from the paper, whose network is as deep as VGG-16 with five stages: this one is
+    meant for small images.
 
     Args:
         in_channels: Channels of the input domain.
         out_channels: Channels of the output domain, or with `labels` the number of classes.
         filters: Channels of the first stage; the width doubles up to 8 times that.
-        labels: Whether the result is logits of classes instead of a picture.
+        labels: Whether to output class logits instead of an image.
         name: Name of the model.
-        **style: Norm, initial kernels and so on, see `Blocks`; `upsampling` changes nothing.
+        **style: Norm, kernel initialization and so on, see `Blocks`; `upsampling` has no effect.
 
     Returns:
         A model from float `(batch, height, width, in_channels)` in [-1, 1] to float32
-        `(batch, height, width, out_channels)`, in [-1, 1] unless `labels`. Sizes are free,
-        multiples of 16.
+        `(batch, height, width, out_channels)`, in [-1, 1] unless `labels`. Height and
+        width can be any multiples of 16.
 
     Raises:
-        ValueError: If an option of the style is unknown.
+        ValueError: If a style option is unknown.
 
     Reference:
         Badrinarayanan et al., https://arxiv.org/abs/1511.00561
@@ -120,21 +120,21 @@ def segnet(
 
 
 def label_maps(network: keras.Model) -> keras.Model:
-    """Returns a network, with the same weights, that gives the likeliest class instead of logits.
+    """Wraps a network, with the same weights, so that it outputs the most likely class.
 
     Args:
-        network: Gives logits, float `(batch, height, width, classes)`, at most 256 classes.
+        network: Outputs logits, float `(batch, height, width, classes)`, at most 256 classes.
 
     Returns:
-        A model that gives float32 `(batch, height, width, 1)` in [-1, 1], of which `to_uint8`
-        makes class numbers: a picture like any other.
+        A model that outputs float32 `(batch, height, width, 1)` in [-1, 1], an image that
+        `to_uint8` converts to class indices.
     """
     return keras.Model(network.input, LabelMap(name="labels")(network.output), name=network.name)
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class LabelMap(keras.layers.Layer):
-    """Turns logits into a picture whose grey levels, as uint8, number the likeliest class.
+    """Converts logits to an image whose grey levels, as uint8, are the most likely class indices.
 
     Input:
         Float `(batch, height, width, classes)`.
@@ -152,17 +152,17 @@ class LabelMap(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class MaxPoolingWithIndices2D(keras.layers.Layer):
-    """Halves pictures to the maxima of 2x2 pixels, and says where each maximum was.
+    """Max-pools 2x2 pixels and also returns the index of each maximum.
 
-    TensorFlow's `max_pool_with_argmax` gives indices into the flattened batch, which it has no
-    unpooling for, and leaves open which of equal maxima is meant.
+    TensorFlow's `max_pool_with_argmax` returns indices into the flattened batch, has no matching
+    unpooling, and does not specify which of several equal maxima it returns.
 
     Input:
         Float `(batch, height, width, channels)`, height and width even.
 
     Outputs:
         The maxima, `(batch, height / 2, width / 2, channels)`, in the input's dtype; and
-        int32 indices of the same shape in [0, 3]: `2 * row + column` within the 2x2 pixels, the
+        int32 indices of the same shape in [0, 3]: `2 * row + column` within the 2x2 pixels, of the
         first of equal maxima.
 
     Raises:
@@ -175,19 +175,19 @@ class MaxPoolingWithIndices2D(keras.layers.Layer):
         squares = tf.transpose(squares, [0, 1, 3, 2, 4, 5])
         squares = tf.reshape(squares, [batch, height // 2, width // 2, 4, channels])
         largest = tf.reduce_max(squares, axis=3, keepdims=True)
-        number = tf.reshape(tf.range(4), [4, 1])
-        indices = tf.reduce_min(tf.where(squares == largest, number, 4), axis=3)
-        # Summed, and not taken from `largest`, whose gradient is shared between equal maxima.
+        index = tf.reshape(tf.range(4), [4, 1])
+        indices = tf.reduce_min(tf.where(squares == largest, index, 4), axis=3)
+        # A sum, because the gradient of `largest` would be split between equal maxima.
         return tf.reduce_sum(squares * _chosen(indices, squares.dtype), axis=3), indices
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class MaxUnpooling2D(keras.layers.Layer):
-    """Doubles pictures, each value going to the place that a pooling's index names.
+    """Doubles height and width, placing each value where its pooling index points.
 
     Inputs:
         `[values, indices]`: float and int32 `(batch, height, width, channels)`, the indices
-        as `MaxPoolingWithIndices2D` gives them.
+        from `MaxPoolingWithIndices2D`.
 
     Output:
         `(batch, 2 * height, 2 * width, channels)` in the values' dtype, 0 elsewhere.
@@ -211,7 +211,7 @@ def _widths(filters: int) -> list[int]:
 
 
 def _bias(add: Blocks) -> bool:
-    # Batch norm brings its own offset.
+    # Batch norm adds its own offset.
     return add.norm != "batch"
 
 

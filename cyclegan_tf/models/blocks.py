@@ -1,4 +1,4 @@
-"""What the networks are made of: convolutions with their initial kernels, norms and dropout."""
+"""Building blocks of the networks: convolutions, kernel initialization, norms and dropout."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,21 +17,22 @@ from cyclegan_tf.models.normalization import (
 
 @dataclass(frozen=True)
 class Blocks:
-    """Adds layers to a network, all in one way.
+    """Adds layers to a network with shared options.
 
     Attributes:
         norm: `instance` (without parameters, as published), `batch` or `none`.
-        init_weights: Distribution of the initial kernels, see `initial_kernel`.
-        init_gain: Its gain.
-        upsampling: `transposed` convolution, or `resize`: nearest-neighbour enlargement and a
-            convolution, against checkerboards (https://distill.pub/2016/deconv-checkerboard).
-        spectral: Whether convolutions, the transposed ones excepted, are spectrally normalized.
+        init_weights: Kernel initializer, see `initial_kernel`.
+        init_gain: Gain of the initializer.
+        upsampling: `transposed` convolution, or `resize`: nearest-neighbour upsampling and a
+            convolution, which avoids checkerboard artifacts
+            (https://distill.pub/2016/deconv-checkerboard).
+        spectral: Whether convolutions, except transposed ones, use spectral normalization.
         penalized: Whether a gradient penalty will differentiate the network twice.
-        eval_mode: Whether dropout is off, and batch norm takes its running averages, when the
-            network is not trained; the published code leaves both as in training.
+        eval_mode: Whether inference disables dropout and batch norm uses running averages; the
+            published code keeps both in training mode.
 
     Raises:
-        ValueError: If one of the names is unknown.
+        ValueError: If an option's value is unknown.
     """
 
     norm: str = "instance"
@@ -53,13 +54,13 @@ class Blocks:
 
     @property
     def bias_before_norm(self) -> bool:
-        """Whether a convolution that a norm follows has a bias: where the published code has it."""
+        """Whether a convolution followed by a norm has a bias, as in the published code."""
         return self.norm == "instance"
 
     def convolution(
         self, x: tf.Tensor, channels: int, size: int, name: str, stride: int = 1, **options: Any
     ) -> tf.Tensor:
-        """Adds a convolution; `options` are those of `Conv2D`, such as `zeros`."""
+        """Adds a convolution; `options` are passed to `Conv2D`, for example `zeros`."""
         kind = SpectralConv2D if self.spectral else Conv2D
         kernel = initial_kernel(self.init_weights, self.init_gain)
         return kind(
@@ -69,14 +70,14 @@ class Blocks:
     def enlarged(
         self, x: tf.Tensor, channels: int, size: int, name: str, **options: Any
     ) -> tf.Tensor:
-        """Doubles height and width, in the way `upsampling` says.
+        """Doubles height and width by the `upsampling` method.
 
         Args:
             x: Float `(batch, height, width, channels)`.
-            channels: Of the result.
-            size: Kernel of the transposed convolution, 3 or 4.
-            name: Of the layers, to which each adds what it is.
-            **options: For the convolution.
+            channels: Channels of the result.
+            size: Kernel size of the transposed convolution, 3 or 4.
+            name: Prefix of the layers' names.
+            **options: Passed to the convolution.
         """
         if self.upsampling == "transposed":
             kernel = initial_kernel(self.init_weights, self.init_gain)
@@ -88,7 +89,7 @@ class Blocks:
         return self.convolution(x, channels, 3, name, **options)
 
     def normalized(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """Adds the norm, if there is one."""
+        """Adds the norm, if any."""
         if self.norm == "instance" and self.penalized:
             return PenalizedInstanceNormalization(name=f"{name}_norm")(x)
         if self.norm == "instance":
@@ -98,7 +99,7 @@ class Blocks:
         return x
 
     def dropped(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """Adds dropout of one half."""
+        """Adds dropout at rate 0.5."""
         return Dropout(0.5, always=not self.eval_mode, name=f"{name}_dropout")(x)
 
 
@@ -113,17 +114,17 @@ def leaky_relu(x: tf.Tensor, name: str) -> tf.Tensor:
 
 
 def initial_kernel(init_weights: str, init_gain: float | None) -> keras.initializers.Initializer:
-    """Returns the distribution of initial kernels, as the published code has them.
+    """Creates a kernel initializer as in the published code.
 
     Args:
-        init_weights: `normal`: deviation `init_gain`; `xavier`: `init_gain` times that of Glorot
-            and Bengio 2010; `kaiming`: `init_gain` times that of He et al. 2015 for ReLU;
-            `orthogonal`: `init_gain` times an orthogonal matrix (Saxe et al. 2013).
-        init_gain: None stands for 0.02, and for 1 with `kaiming`. Differs from the published
-            code, which gives `kaiming` no gain.
+        init_weights: `normal`: standard deviation `init_gain`; the others are scaled by
+            `init_gain`: `xavier` (Glorot and Bengio 2010), `kaiming` (He et al. 2015, for ReLU)
+            and `orthogonal` (Saxe et al. 2013).
+        init_gain: None means 0.02, or 1 with `kaiming`. Differs from the published code, where
+            `kaiming` has no gain.
 
     Raises:
-        ValueError: If the distribution is unknown.
+        ValueError: If the initializer is unknown.
     """
     gain = (1.0 if init_weights == "kaiming" else 0.02) if init_gain is None else init_gain
     scaling = keras.initializers.VarianceScaling

@@ -1,13 +1,13 @@
-"""Convolutions with PyTorch's paddings, in a form that CPUs compute fast.
+"""Convolutions with PyTorch's padding, in a form that is fast on CPUs.
 
-The results are TensorFlow's up to rounding. Its own kernels fall behind what a CPU can do in that
+The results equal TensorFlow's up to rounding. TensorFlow's own CPU kernels are slower because
 
-- the fast ones, oneDNN's, take no paddings but TensorFlow's own;
-- a result of few channels leaves most of a vector empty, which the kernel's rows can fill;
-- without AVX-512, the gradient of a kernel comes in half the time as a matrix product for each of
-  the kernel's places, and a single picture is convolved by a slower method than its two halves.
+- the fast ones, from oneDNN, support only TensorFlow's own padding modes;
+- few output channels leave most of a vector register empty; the kernel's rows can fill it;
+- without AVX-512, computing a kernel's gradient as one matrix product per kernel position takes
+  half the time, and convolving a single image is slower than convolving its two halves.
 
-docs/benchmarks.md has the figures. On a GPU, everything is left to cuDNN.
+See docs/benchmarks.md for measurements. On a GPU, cuDNN computes everything.
 """
 
 from typing import Any
@@ -17,11 +17,11 @@ import tensorflow as tf
 
 from cyclegan_tf.models import hardware
 
-# Products of fewer channels than this are too thin to pay, and so are rows shorter than this, of
-# which too much is padding.
+# Below these sizes matrix products do not pay: with fewer channels they are too thin, and in
+# shorter rows too much is padding.
 _CHANNELS = 64
 _WIDTH = 32
-# Channels of a result that leave a vector empty, and those of a picture that make it matter.
+# At most _THIN output channels leave a vector mostly empty; it matters from _THICK input channels.
 _THIN, _THICK = 8, 16
 
 
@@ -29,13 +29,13 @@ _THIN, _THICK = 8, 16
 class Conv2D(keras.layers.Conv2D):
     """A convolution whose zero padding is the same number of pixels on all four sides.
 
-    TensorFlow's `same` pads a strided convolution more on the far side, which shifts the picture.
+    TensorFlow's `same` pads a strided convolution more on the far side, which shifts the image.
 
     Args:
-        filters: Channels out.
-        kernel_size: In pixels.
-        strides: In pixels.
-        zeros: Pixels of padding on each side.
+        filters: Output channels.
+        kernel_size: Kernel size in pixels.
+        strides: Stride in pixels.
+        zeros: Pixels of zero padding on each side.
         **kwargs: Bias, initializers, name and dtype, as for `keras.layers.Conv2D`.
 
     Raises:
@@ -54,7 +54,7 @@ class Conv2D(keras.layers.Conv2D):
     ) -> None:
         super().__init__(filters, kernel_size, strides, **kwargs)
         if self.padding != "valid":
-            raise ValueError(f"`zeros` says how to pad. Received: padding={self.padding}")
+            raise ValueError(f"use `zeros` instead of `padding`. Received: padding={self.padding}")
         self.zeros = zeros
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -77,13 +77,13 @@ class Conv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class DoublingConv2D(keras.layers.Conv2DTranspose):
-    """A transposed convolution of stride 2 that doubles height and width, as PyTorch pads it.
+    """A transposed convolution of stride 2 that doubles height and width with PyTorch's padding.
 
-    PyTorch's padding 1 cuts the full result: for a kernel of 3 (with output padding 1) its first
-    row and column, for one of 4 also its last. TensorFlow's `same` agrees for 4 only.
+    PyTorch's padding 1 crops the full result: for kernel size 3 (with output padding 1) its first
+    row and column, for kernel size 4 also its last. TensorFlow's `same` agrees for size 4 only.
 
     Args:
-        filters: Channels out.
+        filters: Output channels.
         kernel_size: 3 or 4.
         **kwargs: Bias, initializers, name and dtype, as for `keras.layers.Conv2DTranspose`.
 
@@ -124,13 +124,13 @@ class DoublingConv2D(keras.layers.Conv2DTranspose):
 
 
 def convolve(images: tf.Tensor, kernel: tf.Tensor, stride: int = 1, zeros: int = 0) -> tf.Tensor:
-    """Convolves pictures.
+    """Convolves images.
 
     Args:
         images: Float `(batch, height, width, channels)`.
         kernel: `(rows, columns, channels, channels out)`, of the same dtype.
-        stride: In pixels.
-        zeros: Pixels of padding on each side.
+        stride: Stride in pixels.
+        zeros: Pixels of zero padding on each side.
 
     Returns:
         Float `(batch, height out, width out, channels out)`.
@@ -154,10 +154,10 @@ def _products_pay(images: tf.Tensor, kernel: tf.Tensor) -> bool:
 
 
 def _by_rows(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Convolves with stride 1; each row of the kernel for itself, and then adds up their results.
+    """Convolves with stride 1: convolves with each kernel row separately and adds the results.
 
-    The rows are kernels of one row, whose results lie beside each other as channels. Adding them
-    up, each from as many rows below as its own number, is a convolution with a kernel of ones.
+    The rows become one-row kernels whose results are stacked as channels. A second convolution,
+    with a kernel of ones, adds them up: row i is read i rows further down.
     """
     rows, columns, channels, channels_out = kernel.shape
     beside = tf.reshape(
@@ -170,7 +170,7 @@ def _by_rows(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def _in_halves(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Convolves with stride 1; a single picture as its upper and its lower half."""
+    """Convolves with stride 1; splits a single image into its upper and lower half."""
     batch, height, width, _ = images.shape
     rows, columns, _, channels = kernel.shape
     if batch != 1 or None in (height, width) or (height - rows) % 2 == 0:
@@ -184,7 +184,7 @@ def _in_halves(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 @tf.custom_gradient
 def _by_products(images: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
-    """Convolves with stride 1; the kernel's gradient is computed by `kernel_gradient`."""
+    """Convolves with stride 1; `kernel_gradient` computes the gradient of the kernel."""
 
     def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         of_images = tf.nn.conv2d_transpose(upstream, kernel, tf.shape(images), 1, "VALID")
@@ -194,14 +194,14 @@ def _by_products(images: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
 
 
 def kernel_gradient(images: tf.Tensor, upstream: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Computes the gradient of a kernel of stride 1 as a matrix product for each of its places.
+    """Computes the gradient of a kernel of stride 1 as one matrix product per kernel position.
 
-    With the upstream gradient laid out in rows as long as the pictures', the pixels that a place
-    of the kernel touches are one run of the picture's, so that nothing has to be copied.
+    The upstream gradient is padded to the row length of the images. The pixels that one kernel
+    position touches are then contiguous, so nothing has to be copied.
 
     Args:
-        images: What was convolved, float `(batch, height, width, channels)`.
-        upstream: The gradient of the result, float
+        images: Input of the convolution, float `(batch, height, width, channels)`.
+        upstream: Gradient of the result, float
             `(batch, height - rows + 1, width - columns + 1, channels out)`.
         size: Rows and columns of the kernel.
 

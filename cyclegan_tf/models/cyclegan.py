@@ -1,4 +1,4 @@
-"""CycleGAN: two generators, two discriminators and the step that trains them."""
+"""CycleGAN: two generators, two discriminators and their training step."""
 
 from typing import Any
 
@@ -14,32 +14,32 @@ from cyclegan_tf.models.translator import AdversarialTranslator, Losses, togethe
 class CycleGAN(AdversarialTranslator):
     """Learns to translate between two unpaired domains.
 
-    `generator_ab` makes pictures of domain B from pictures of A (the paper's G),
-    `generator_ba` the reverse (F). `discriminator_a` judges pictures of A (the paper's D_X),
-    `discriminator_b` pictures of B (D_Y).
+    `generator_ab` translates images of domain A to domain B (the paper's G), `generator_ba`
+    images of B to A (F). `discriminator_a` scores images of A (the paper's D_X),
+    `discriminator_b` images of B (D_Y).
 
     Train it with `compile` and `fit` on batches `(real_a, real_b)`, or call `train_step`
     yourself inside `tf.distribute.Strategy.run`.
 
     Args:
-        generator_ab: Float pictures of A, `(batch, height, width, channels)` in [-1, 1], to
-            pictures of B.
-        generator_ba: The reverse.
-        discriminator_a: Pictures of A to scores of any shape.
-        discriminator_b: Pictures of B to scores of any shape.
-        image_size: `(height, width)` of the training pictures; the image pools need it.
+        generator_ab: Maps float images of A, `(batch, height, width, channels)` in [-1, 1], to
+            images of B.
+        generator_ba: Maps images of B to images of A.
+        discriminator_a: Maps images of A to scores of any shape.
+        discriminator_b: Maps images of B to scores of any shape.
+        image_size: `(height, width)` of the training images, in pixels, for the image pools.
         gan_mode: `lsgan`, `vanilla`, `wgangp` or `hinge`, see `losses`.
-        lambda_gradient_penalty: Weight of the gradient penalty, which `wgangp` adds.
-        lambda_cycle: Weight of both cycle losses, unless given one by one.
-        lambda_a: Weight of `|F(G(a)) - a|`; None takes `lambda_cycle`.
-        lambda_b: Weight of `|G(F(b)) - b|`; None takes `lambda_cycle`.
+        lambda_gradient_penalty: Weight of the gradient penalty, with `wgangp` only.
+        lambda_cycle: Weight of both cycle losses; `lambda_a` and `lambda_b` override it.
+        lambda_a: Weight of `|F(G(a)) - a|`; None uses `lambda_cycle`.
+        lambda_b: Weight of `|G(F(b)) - b|`; None uses `lambda_cycle`.
         lambda_identity: Weight of `|G(b) - b|` relative to `lambda_b`, and of `|F(a) - a|`
-            relative to `lambda_a`; 0 leaves the identity losses out.
-        pool_size: Generated pictures kept for each discriminator; 0 is no pool.
-        **kwargs: Averages, recomputation and seed, see `Translator`.
+            relative to `lambda_a`; 0 disables the identity losses.
+        pool_size: Generated images kept for each discriminator; 0 disables the pools.
+        **kwargs: `ema`, `remat` and `seed`, see `Translator`.
 
     Raises:
-        ValueError: If identity losses are asked for between domains of unequal channels.
+        ValueError: If identity losses are enabled and the domains differ in channels.
 
     Reference:
         Zhu et al., https://arxiv.org/abs/1703.10593
@@ -71,7 +71,7 @@ class CycleGAN(AdversarialTranslator):
         channels_a, channels_b = generator_ab.input_shape[-1], generator_ab.output_shape[-1]
         if lambda_identity and channels_a != channels_b:
             raise ValueError(
-                "identity losses need domains of equal channels; set `lambda_identity` to 0. "
+                "identity losses need domains with equal channels; set `lambda_identity` to 0. "
                 f"Received: {channels_a} and {channels_b} channels"
             )
         self.lambda_a = lambda_cycle if lambda_a is None else lambda_a
@@ -98,17 +98,17 @@ class CycleGAN(AdversarialTranslator):
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Losses:
         """Updates the generators, then the discriminators, on one batch.
 
-        The discriminators are held while the generators are updated, and then trained on the
-        fakes that the generators made before their update, through the image pools. So neither
-        update needs the other's result, and both are made at the end.
+        Generator gradients treat the discriminators as constants. The discriminators are trained,
+        through the image pools, on the fakes generated before the generators' update. Neither
+        update therefore needs the other's result, and both are applied at the end.
 
         Args:
             data: This replica's part of `(real_a, real_b)`, each float32
                 `(batch, height, width, channels)` in [-1, 1].
 
         Returns:
-            Scalars by name: the weighted loss terms, as means over the global batch, and the
-            norms of the gradients (the mean over replicas of each one's own).
+            Scalars by name: the weighted loss terms, averaged over the global batch, and the
+            gradient norms, averaged over the replicas.
         """
         real_a, real_b = data
         with tf.GradientTape() as tape:
@@ -118,9 +118,9 @@ class CycleGAN(AdversarialTranslator):
 
         pooled_a, pooled_b = self.pool_a.query(fake_a), self.pool_b.query(fake_b)
         with tf.GradientTape() as tape:
-            judgements = self.discriminator_losses(real_a, real_b, pooled_a, pooled_b)
-            objective = self._differentiable(tf.add_n(list(judgements.values())))
-        losses |= judgements
+            terms = self.discriminator_losses(real_a, real_b, pooled_a, pooled_b)
+            objective = self._differentiable(tf.add_n(list(terms.values())))
+        losses |= terms
         of_discriminators = self._update("discriminator", tape, objective, losses)
 
         self._apply(of_generators, of_discriminators)
@@ -129,15 +129,15 @@ class CycleGAN(AdversarialTranslator):
     def generator_losses(
         self, real_a: tf.Tensor, real_b: tf.Tensor
     ) -> tuple[Losses, tf.Tensor, tf.Tensor]:
-        """Computes what the generators minimize.
+        """Computes the loss terms of the generators.
 
         Args:
             real_a: Float32 `(batch, height, width, channels)` in [-1, 1].
-            real_b: Likewise.
+            real_b: Likewise, of B.
 
         Returns:
-            The weighted terms by name, their sum being `generator_loss`; and the fakes of A
-            and of B.
+            The weighted terms by name, including their sum `generator_loss`; the fakes of A; and
+            the fakes of B.
         """
         of_ab, of_ba = [real_a, real_b], [real_b, real_a]
         if not self.lambda_identity:
@@ -146,7 +146,7 @@ class CycleGAN(AdversarialTranslator):
         fake_a, *identity_a = together(self.generator_ba, *of_ba, remat=self.remat)
         (cycled_a,) = together(self.generator_ba, fake_b, remat=self.remat)
         (cycled_b,) = together(self.generator_ab, fake_a, remat=self.remat)
-        # In training mode, although held: as published, where batch norm has its part in it.
+        # Training mode as in the published code, although constant here: it affects batch norm.
         scores_a = self.discriminator_a(fake_a, training=True)
         scores_b = self.discriminator_b(fake_b, training=True)
         losses = {
@@ -167,18 +167,17 @@ class CycleGAN(AdversarialTranslator):
     def discriminator_losses(
         self, real_a: tf.Tensor, real_b: tf.Tensor, fake_a: tf.Tensor, fake_b: tf.Tensor
     ) -> Losses:
-        """Computes what each discriminator minimizes.
+        """Computes the loss terms of both discriminators.
 
         Args:
             real_a: Float32 `(batch, height, width, channels)` in [-1, 1].
-            real_b: Likewise.
-            fake_a: Generated pictures of A, taken as constants.
-            fake_b: Generated pictures of B, taken as constants.
+            real_b: Likewise, of B.
+            fake_a: Generated images of A, treated as constants.
+            fake_b: Generated images of B, treated as constants.
 
         Returns:
             `discriminator_loss_a` and `discriminator_loss_b`; with `wgangp` also the weighted
             `gradient_penalty_a` and `gradient_penalty_b`.
         """
-        return self._judgement("discriminator_a", real_a, fake_a) | self._judgement(
-            "discriminator_b", real_b, fake_b
-        )
+        terms_a = self._discriminator_terms("discriminator_a", real_a, fake_a)
+        return terms_a | self._discriminator_terms("discriminator_b", real_b, fake_b)

@@ -1,4 +1,4 @@
-"""Discriminators: networks that tell pictures of a domain from generated ones."""
+"""Discriminators: networks that distinguish images of a domain from generated ones."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from cyclegan_tf.models.blocks import Blocks, leaky_relu
 
 
 def discriminator(kind: str, layers: int, **options: Any) -> keras.Model:
-    """Builds a discriminator by its name.
+    """Builds a discriminator by name.
 
     Args:
         kind: `patch` or `pixel`.
-        layers: Of stride 2, which only `patch` has.
+        layers: Number of layers of stride 2, for `patch` only.
         **options: Passed to the function that builds it.
 
     Raises:
-        ValueError: If the name is neither.
+        ValueError: If `kind` is unknown.
     """
     if kind == "patch":
         return patch_discriminator(layers, **options)
@@ -32,25 +32,25 @@ def patch_discriminator(
     name: str = "patch_discriminator",
     **style: Any,
 ) -> keras.Model:
-    """Builds the PatchGAN: a fully convolutional judge of overlapping patches.
+    """Builds the PatchGAN: a fully convolutional network that scores overlapping patches.
 
-    C64, C128, C256 of stride 2, C512 and the output of stride 1, all 4x4 with padding 1, for
-    `layers` = 3: patches of 70 px, 2,764,737 parameters, 30x30 answers to 256 px. The width
-    doubles with each layer up to 8 times the first.
+    All layers are 4x4 with padding 1. With `layers` = 3: C64, C128, C256 of stride 2, then C512
+    and the output of stride 1; patches of 70 px, 2,764,737 parameters, 30x30 scores for 256 px.
+    The width doubles with each layer, up to 8 times the first.
 
     Args:
-        layers: Layers of stride 2, 1 to 5: patches of 16, 34, 70, 142, 286 px.
-        channels: Channels of the judged domain.
+        layers: Layers of stride 2, 1 to 5, for patches of 16, 34, 70, 142 or 286 px.
+        channels: Channels of the input images.
         filters: Channels of the first layer.
         name: Name of the model.
-        **style: Norm, initial kernels and so on, see `Blocks`.
+        **style: Norm, kernel initialization and so on, see `Blocks`.
 
     Returns:
-        A model from float `(batch, height, width, channels)` in [-1, 1] to float32 scores
-        `(batch, rows, columns, 1)` without bounds: lsgan trains them towards 1 for real.
+        A model from float `(batch, height, width, channels)` in [-1, 1] to unbounded
+        float32 scores `(batch, rows, columns, 1)`. With `lsgan` the target of real images is 1.
 
     Raises:
-        ValueError: If `layers` is not 1 to 5, or an option of the style is unknown.
+        ValueError: If `layers` is not 1 to 5, or a style option is unknown.
 
     Reference:
         Isola et al., https://arxiv.org/abs/1611.07004, appendix 6.1.2
@@ -74,20 +74,20 @@ def patch_discriminator(
 def pixel_discriminator(
     channels: int = 3, filters: int = 64, name: str = "pixel_discriminator", **style: Any
 ) -> keras.Model:
-    """Builds the 1x1 PatchGAN: a judge of each pixel's colour alone.
+    """Builds the 1x1 PatchGAN, which scores the colour of each pixel on its own.
 
     Args:
-        channels: Channels of the judged domain.
+        channels: Channels of the input images.
         filters: Channels of the first layer; the second has twice as many.
         name: Name of the model.
-        **style: Norm, initial kernels and so on, see `Blocks`.
+        **style: Norm, kernel initialization and so on, see `Blocks`.
 
     Returns:
-        A model from float `(batch, height, width, channels)` in [-1, 1] to float32 scores
-        `(batch, height, width, 1)` without bounds.
+        A model from float `(batch, height, width, channels)` in [-1, 1] to unbounded
+        float32 scores `(batch, height, width, 1)`.
 
     Raises:
-        ValueError: If an option of the style is unknown.
+        ValueError: If a style option is unknown.
 
     Reference:
         Isola et al., https://arxiv.org/abs/1611.07004, section 4.4

@@ -1,4 +1,4 @@
-"""Generators: networks that take a picture of one domain and give one of the other."""
+"""Generators: networks that translate an image of one domain to the other."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,18 +13,18 @@ from cyclegan_tf.models.layers import Blend, ReflectionPadding2D, RequireMultipl
 
 
 def generator(architecture: str, **options: Any) -> keras.Model:
-    """Builds a generator by its name.
+    """Builds a generator by name.
 
     Args:
         architecture: `resnet_N` or `gated_resnet_N`, with N residual blocks; `unet_N` for
-            multiples of N pixels; `encoder_decoder` or `segnet`.
+            sides that are multiples of N pixels; `encoder_decoder` or `segnet`.
         **options: Passed to the function that builds it.
 
     Returns:
-        A Keras model from pictures of `in_channels` to pictures of `out_channels`.
+        A Keras model from images of `in_channels` to images of `out_channels`.
 
     Raises:
-        UserError: If there is no such architecture, a `ValueError`.
+        UserError: If the architecture is unknown; also a `ValueError`.
     """
     spec = GeneratorSpec.parse(architecture)
     builders: dict[str, Callable[..., keras.Model]] = {
@@ -49,7 +49,7 @@ def resnet_generator(
 ) -> keras.Model:
     """Builds the ResNet generator of the CycleGAN paper.
 
-    In the paper's notation c7s1-64, d128, d256, R256 x `blocks`, u128, u64, c7s1-3. With 9
+    In the paper's notation: c7s1-64, d128, d256, R256 x `blocks`, u128, u64, c7s1-3. With 9
     blocks and 3 channels it has 11,378,179 parameters.
 
     Args:
@@ -57,16 +57,16 @@ def resnet_generator(
         in_channels: Channels of the input domain.
         out_channels: Channels of the output domain.
         filters: Channels of the first layer; the middle has four times as many.
-        dropout: Whether residual blocks drop half of their features between their convolutions.
+        dropout: Whether residual blocks apply dropout of 0.5 between their convolutions.
         name: Name of the model.
-        **style: Norm, initial kernels and so on, see `Blocks`.
+        **style: Norm, kernel initialization and so on, see `Blocks`.
 
     Returns:
         A model from float `(batch, height, width, in_channels)` in [-1, 1] to float32
-        `(batch, height, width, out_channels)` in [-1, 1]. Sizes are free, multiples of 4.
+        `(batch, height, width, out_channels)` in [-1, 1]. Sides can be any multiples of 4.
 
     Raises:
-        ValueError: If an option of the style is unknown.
+        ValueError: If a style option is unknown.
 
     Reference:
         Zhu et al., https://arxiv.org/abs/1703.10593, appendix 7.2; Johnson et al.,
@@ -95,36 +95,35 @@ def gated_resnet_generator(
     name: str = "gated_resnet_generator",
     **style: Any,
 ) -> keras.Model:
-    """Builds a ResNet generator that says what to change, and leaves the rest as it is.
+    """Builds a ResNet generator that predicts a mask of the pixels to change.
 
-    It differs from the paper's in three ways, which make short training on small pictures
-    succeed: the last layer gives new content and a mask, which are blended into the input
-    (see `Blend`); the features before each halving are handed to the same size on the way up,
-    as in a U-Net; and the first and last convolutions are 3x3, not 7x7.
-    With 2 blocks a pixel depends on a field of 49 px.
+    It differs from the paper's in three ways, so that short training on small images succeeds:
+    the last layer outputs new content and a mask, which are blended into the input (see `Blend`);
+    skip connections join features of the same size, as in a U-Net; and the first and last
+    convolutions are 3x3, not 7x7. With 2 blocks the receptive field is 49 px.
 
     Args:
         blocks: Residual blocks.
         in_channels: Channels of both domains.
-        out_channels: The same.
+        out_channels: Must equal `in_channels`.
         filters: Channels of the first layer; the middle has four times as many.
         name: Name of the model.
-        **style: Norm, initial kernels and so on, see `Blocks`.
+        **style: Norm, kernel initialization and so on, see `Blocks`.
 
     Returns:
         A model from float `(batch, height, width, in_channels)` in [-1, 1] to float32 of the
-        same shape in [-1, 1]. Sizes are free, multiples of 4.
+        same shape in [-1, 1]. Sides can be any multiples of 4.
 
     Raises:
-        ValueError: If the domains have unequal channels, or an option of the style is unknown.
+        ValueError: If the domains differ in channels, or a style option is unknown.
 
     Reference:
-        Mejjati et al., https://arxiv.org/abs/1806.02311 (whose mask is a network of its own);
+        Mejjati et al., https://arxiv.org/abs/1806.02311 (with a separate network for the mask);
         Ronneberger et al., https://arxiv.org/abs/1505.04597
     """
     if in_channels != out_channels:
         raise ValueError(
-            "a gated generator needs as many channels out as in. "
+            "a gated generator needs equal input and output channels. "
             f"Received: in_channels={in_channels}, out_channels={out_channels}"
         )
     add = Blocks(**style)
@@ -154,26 +153,25 @@ def unet_generator(
 ) -> keras.Model:
     """Builds the U-Net generator of the pix2pix paper.
 
-    Level by level, pictures are halved down to one pixel and doubled again, and each level hands
-    what it had before the next one to the way up. With 256 px and instance norm it has
-    54,409,603 parameters.
+    The encoder halves the image level by level and the decoder doubles it again; skip connections
+    join levels of the same size. With 256 px and instance norm it has 54,409,603 parameters.
 
     Args:
-        size: Pixels that shrink to one, a power of 2 from 32 on: 256 has 8 levels.
+        size: Side in pixels that is reduced to 1, a power of 2, at least 32; 256 has 8 levels.
         in_channels: Channels of the input domain.
         out_channels: Channels of the output domain.
         filters: Channels of the first level; the width doubles up to 8 times that.
-        dropout: Whether the inner levels of full width drop half of their features on the way up,
-            the innermost excepted.
+        dropout: Whether the decoder levels of full width, except the innermost, apply dropout
+            of 0.5.
         name: Name of the model.
-        **style: Norm, initial kernels and so on, see `Blocks`.
+        **style: Norm, kernel initialization and so on, see `Blocks`.
 
     Returns:
         A model from float `(batch, height, width, in_channels)` in [-1, 1] to float32
-        `(batch, height, width, out_channels)` in [-1, 1]. Sizes are multiples of `size`.
+        `(batch, height, width, out_channels)` in [-1, 1]. Sides can be any multiples of `size`.
 
     Raises:
-        ValueError: If `size` is no power of 2 from 32 on, or an option of the style is unknown.
+        ValueError: If `size` is not a power of 2, at least 32, or a style option is unknown.
 
     Reference:
         Isola et al., https://arxiv.org/abs/1611.07004, appendix 6.1.1; Ronneberger et al.,
@@ -186,11 +184,11 @@ def unet_generator(
     widths = [filters * min(2**level, 8) for level in range(levels)]
     image = keras.Input((None, None, in_channels), name="image")
     x = RequireMultiple(size, name="size")(image)
-    ways = []  # What each level hands over: PyTorch's rectifier works in place, so activated.
+    skips = []  # After the activation: in the published code it works in place.
     for level, width in enumerate(widths, start=1):
         if level > 1:
             x = leaky_relu(x, f"down_{level}")
-            ways.append(x)
+            skips.append(x)
         normed = 1 < level < levels
         bias = add.bias_before_norm
         x = add.convolution(x, width, 4, f"down_{level}", 2, zeros=1, use_bias=bias)
@@ -201,7 +199,7 @@ def unet_generator(
         x = add.normalized(x, f"up_{level}")
         if dropout and 5 <= level < levels:
             x = add.dropped(x, f"up_{level}")
-        x = keras.layers.Concatenate(name=f"join_{level}")([ways[level - 2], x])
+        x = keras.layers.Concatenate(name=f"join_{level}")([skips[level - 2], x])
     x = add.enlarged(relu(x, "up_1"), out_channels, 4, "up_1")
     return keras.Model(image, _tanh(x), name=name)
 

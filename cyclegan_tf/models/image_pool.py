@@ -1,24 +1,24 @@
-"""The history of generated pictures that discriminators are trained on."""
+"""The history of generated images that discriminators are trained on."""
 
 import tensorflow as tf
 
 
 class ImagePool(tf.Module):
-    """Mixes new generated pictures with older ones, against oscillation of the two players.
+    """Mixes new generated images with older ones, which reduces oscillation in training.
 
-    Picture by picture: while the pool is not full, the picture is stored and returned;
-    afterwards, with probability one half, a stored picture is returned and the new one takes
-    its place, else the new one is returned and not stored.
+    While the pool is not full, each image is stored and returned. Afterwards, with probability
+    one half, a stored image is returned and the new one replaces it; otherwise the new one is
+    returned and not stored.
 
-    There is one logical pool however many replicas there are: the replicas' pictures are
-    gathered into the global batch, every replica computes the same update of the whole pool,
-    and the variables are ordinary mirrored ones, so they checkpoint as such. All randomness
-    is a function of the seed and of how many pictures the pool has seen.
+    All replicas share one logical pool: their images are gathered into the global batch, and
+    every replica computes the same update of the whole pool. The variables are ordinary mirrored
+    ones and are checkpointed as such. All random choices are functions of the seed and the number
+    of images seen.
 
     Args:
-        size: How many pictures it keeps; 0 makes `query` the identity.
-        image_shape: `(height, width, channels)` of a picture.
-        seed: Seed of its choices.
+        size: Number of images to keep; 0 makes `query` the identity.
+        image_shape: `(height, width, channels)` of an image.
+        seed: Seed of the random choices.
 
     Raises:
         ValueError: If `size` is negative.
@@ -34,20 +34,20 @@ class ImagePool(tf.Module):
             raise ValueError(f"`size` should be 0 or more. Received: {size}")
         self.size = size
         self._seed = seed
-        # All replicas compute the same values; taking the first one's is then exact.
+        # All replicas compute the same values, so the first replica's are exact.
         same = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
         self.images = tf.Variable(tf.zeros((size, *image_shape)), name="images", **same)
         self.seen = tf.Variable(tf.constant(0, tf.int64), name="seen", **same)
 
     def query(self, images: tf.Tensor) -> tf.Tensor:
-        """Exchanges a batch of new pictures for a mixture of new and old ones.
+        """Exchanges a batch of new images for a mixture of new and stored ones.
 
         Args:
             images: This replica's part of the global batch, float32
                 `(batch, height, width, channels)`.
 
         Returns:
-            As many pictures, same shape and dtype.
+            The mixture, same shape and dtype.
         """
         if self.size == 0:
             return images
@@ -62,7 +62,7 @@ class ImagePool(tf.Module):
         return tf.ensure_shape(returned, images.shape)
 
     def _exchange(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns what the pool answers to a global batch, and its new content."""
+        """Returns the images for a global batch, and the new content of the pool."""
         seen = self.seen.read_value()
 
         def step(

@@ -1,4 +1,4 @@
-"""Layers of the published networks that Keras does not have."""
+"""Layers of the published networks that Keras lacks."""
 
 import random
 from typing import Any
@@ -13,10 +13,9 @@ from cyclegan_tf.models.convolution import Conv2D
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class ReflectionPadding2D(keras.layers.Layer):
-    """Pads pictures by mirroring them at the border, without repeating the border pixel.
+    """Pads images by reflection at the border, without repeating the border pixel.
 
-    On a CPU, every pixel is fetched from where it comes, which with its gradient takes about half
-    as long as `tf.pad` does.
+    On a CPU, a gather takes about half the time of `tf.pad`, including the gradient.
 
     Args:
         padding: Pixels added on each of the four sides, at least 1.
@@ -45,12 +44,12 @@ class ReflectionPadding2D(keras.layers.Layer):
         batch, height, width = (
             size if side is None else side for side, size in zip(known, sizes, strict=True)
         )
-        picture = tf.range(batch)[:, tf.newaxis, tf.newaxis]
+        index = tf.range(batch)[:, tf.newaxis, tf.newaxis]
         rows, columns = (
             reflected(tf.range(-self.padding, side + self.padding), side)
             for side in (height, width)
         )
-        pixel = (picture * height + rows[:, tf.newaxis]) * width + columns
+        pixel = (index * height + rows[:, tf.newaxis]) * width + columns
         padded = tf.gather(tf.reshape(inputs, [-1, channels]), tf.reshape(pixel, [-1]))
         added = 2 * self.padding
         return tf.reshape(padded, [batch, height + added, width + added, channels])
@@ -69,17 +68,17 @@ class ReflectionPadding2D(keras.layers.Layer):
 
 
 def reflected(places: tf.Tensor, side: int | tf.Tensor) -> tf.Tensor:
-    """Returns which pixel of a side is seen at a place, if there are mirrors at its ends.
+    """Maps pixel indices into a side by reflection at both ends.
 
-    The pixel at the end is not repeated. A place may be farther away than the side is long, and a
+    The end pixels are not repeated. An index may be further away than the side is long, and a
     side may have a single pixel.
 
     Args:
-        places: Numbers of pixels, int32; those of the side itself begin with 0.
-        side: Pixels of the side.
+        places: Pixel indices, int32; [0, side) lies inside.
+        side: Length of the side in pixels.
 
     Returns:
-        Numbers in [0, side), int32, of the same shape.
+        Indices in [0, side), int32, of the same shape.
     """
     period = tf.maximum(2 * side - 2, 1)
     places = tf.abs(places) % period
@@ -88,17 +87,17 @@ def reflected(places: tf.Tensor, side: int | tf.Tensor) -> tf.Tensor:
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class RequireMultiple(keras.layers.Layer):
-    """Passes pictures through whose sides are multiples of a number, and refuses others.
+    """Passes images through if their sides are multiples of a number, and rejects others.
 
-    A network that halves its input twice gives back another size than it got when a side is
-    no multiple of 4; this turns the silent shift into an error.
+    A network that halves its input twice returns a different size if a side is not a multiple
+    of 4; this layer turns the silent shift into an error.
 
     Args:
-        multiple: What height and width have to be divisible by.
+        multiple: Required divisor of height and width, in pixels.
 
     Raises:
-        ValueError: At construction of a network on a static size that does not fit.
-        tf.errors.InvalidArgumentError: At run time, for sizes known only then.
+        ValueError: When a network is built on a static size that is not a multiple.
+        tf.errors.InvalidArgumentError: At run time, for sizes unknown until then.
     """
 
     def __init__(self, multiple: int, **kwargs: Any) -> None:
@@ -127,17 +126,17 @@ class RequireMultiple(keras.layers.Layer):
 
 
 def size_multiple(network: keras.Model) -> int:
-    """Returns what height and width of a network's pictures have to be multiples of."""
-    needs = [layer.multiple for layer in network.layers if isinstance(layer, RequireMultiple)]
-    return max(needs, default=1)
+    """Returns the number that height and width of a network's input must be multiples of."""
+    multiples = [layer.multiple for layer in network.layers if isinstance(layer, RequireMultiple)]
+    return max(multiples, default=1)
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class Blend(keras.layers.Layer):
-    """Lays new content over a picture, as far as a mask says.
+    """Blends new content into an image by a mask.
 
     Computes `image + mask * (tanh(content) - image)`, where the mask is the sigmoid of the
-    last channel given: where it is 0 the picture stays exactly as it is.
+    last channel. Where the mask is 0, the image is unchanged.
 
     Inputs:
         `[content_and_mask, image]`, `(batch, height, width, channels + 1)` and
@@ -162,15 +161,15 @@ class Blend(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class Dropout(keras.layers.Layer):
-    """Sets features to 0 at random and enlarges the others, the same on any number of replicas.
+    """Drops features at random and scales up the others, identically on any number of replicas.
 
-    What is dropped is a function of the seed and of how often the layer has been trained, which
-    is a variable of its own: a run that is resumed drops what it would have dropped.
+    The dropped features are a function of the seed and a count of training calls. The count is
+    a variable, so a resumed run drops the same features as an uninterrupted one.
 
     Args:
-        rate: Share of features to drop, in [0, 1).
-        always: Whether pictures that are not trained on lose features, too, as in the published
-            pix2pix: always the same ones then.
+        rate: Fraction of features to drop, in [0, 1).
+        always: Whether to drop features at inference too, as in the published pix2pix. The same
+            features are then dropped in every call.
         seed: Any integer; None draws one.
 
     Raises:
@@ -185,7 +184,7 @@ class Dropout(keras.layers.Layer):
             raise ValueError(f"`rate` should be in [0, 1). Received: {rate}")
         self.rate = rate
         self.always = always
-        # Python's generator, which `keras.utils.set_random_seed` sets.
+        # Python's generator, which `keras.utils.set_random_seed` seeds.
         self.seed = random.getrandbits(31) if seed is None else seed
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -214,10 +213,10 @@ class Dropout(keras.layers.Layer):
 class SpectralConv2D(Conv2D):
     """A convolution whose kernel is divided by its largest singular value.
 
-    The kernel is taken as a matrix with a column for each output channel. Its singular value is
-    found by one power iteration for each call in training, which goes on from the vector that
-    the last one left; gradients pass through the division. Keras' `SpectralNormalization`
-    overwrites the kernel instead, which several replicas cannot do.
+    The kernel is treated as a matrix with one column per output channel. Each training call runs
+    one power iteration for its singular value, starting from the last call's vector; gradients
+    pass through the division. Keras' `SpectralNormalization` overwrites the kernel instead, which
+    fails with several replicas.
 
     Reference:
         Miyato et al., https://arxiv.org/abs/1802.05957

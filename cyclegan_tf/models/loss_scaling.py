@@ -1,8 +1,8 @@
-"""Dynamic loss scaling: what float16 gradients need so as not to vanish.
+"""Dynamic loss scaling, which keeps float16 gradients from underflowing.
 
-Keras' `LossScaleOptimizer` cannot be used under a strategy of several replicas on Keras 3: it
-puts the update, which has to leave the replica context, inside a conditional
-(https://github.com/keras-team/keras/issues/18666). Here the conditional lies outside.
+Keras 3's `LossScaleOptimizer` fails under a strategy of several replicas: it puts the update,
+which must leave the replica context, inside a conditional
+(https://github.com/keras-team/keras/issues/18666). Here the conditional is outside.
 """
 
 from collections.abc import Sequence
@@ -11,19 +11,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-# An optimizer, gradients and the variables they belong to.
+# An optimizer, gradients and their variables.
 Update = tuple[keras.optimizers.Optimizer, Sequence[tf.Tensor], Sequence[Any]]
 
 
 class DynamicLossScale(tf.Module):
-    """Multiplies losses, divides gradients, and leaves out updates that are not finite.
+    """Scales losses, unscales gradients, and skips updates with gradients that are not finite.
 
-    The scale halves at each step with a gradient that is not finite, which is skipped, and doubles
-    after `growth_steps` finite ones in a row.
+    The scale halves at each skipped step, and doubles after `growth_steps` finite steps in a row.
 
     Args:
-        initial: First scale.
-        growth_steps: Finite steps before the scale doubles.
+        initial: Initial scale.
+        growth_steps: Consecutive finite steps after which the scale doubles.
 
     Reference:
         Micikevicius et al., https://arxiv.org/abs/1710.03740
@@ -37,18 +36,18 @@ class DynamicLossScale(tf.Module):
         self.good_steps = tf.Variable(tf.constant(0, tf.int64), name="good_steps", **same)
 
     def scaled(self, loss: tf.Tensor) -> tf.Tensor:
-        """Returns the loss to differentiate, float32 scalar."""
+        """Returns the scaled loss to differentiate, a float32 scalar."""
         return loss * self.scale
 
     def apply(self, *updates: Update) -> None:
-        """Makes the updates of one step, unless a gradient on any replica is not finite.
+        """Applies the updates of one step, unless a gradient on any replica is not finite.
 
-        All are left out then, and the scale is adjusted once, after them: each was made at
-        the scale that its gradients are divided by.
+        All of them are skipped in that case. The scale is adjusted once, after the updates, so
+        that all gradients are divided by the scale they were computed with.
 
         Args:
             *updates: A built Keras optimizer, this replica's gradients of the scaled loss, and
-                the variables they belong to. Optimizers sum the gradients over replicas.
+                their variables. Optimizers sum the gradients over replicas.
         """
         replica = tf.distribute.get_replica_context()
         gradients = [[gradient / self.scale for gradient in update[1]] for update in updates]

@@ -1,7 +1,7 @@
 """Losses as pure functions of tensors.
 
-All are means over every element of what they are given. None knows about replicas: the
-training step divides by their number once.
+All are means over every element. None depends on the number of replicas: the training step
+divides by it once.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ GAN_MODES = ("lsgan", "vanilla", "wgangp", "hinge")
 
 
 def adversarial_loss(scores: tf.Tensor, mode: str = "lsgan") -> tf.Tensor:
-    """Computes what a generator minimizes so that its pictures pass for real.
+    """Computes the adversarial loss of a generator.
 
     - `lsgan`: the mean of (s - 1)^2.
     - `vanilla`: the cross-entropy of s as a logit with 1, the non-saturating form.
     - `wgangp` and `hinge`: the mean of -s.
 
     Args:
-        scores: A discriminator's raw answers s to generated pictures, float, any shape.
+        scores: A discriminator's raw scores s of generated images, float, any shape.
         mode: One of `GAN_MODES`.
 
     Returns:
@@ -41,17 +41,17 @@ def adversarial_loss(scores: tf.Tensor, mode: str = "lsgan") -> tf.Tensor:
 def discriminator_loss(
     real_scores: tf.Tensor, fake_scores: tf.Tensor, mode: str = "lsgan"
 ) -> tf.Tensor:
-    """Computes half the sum of a discriminator's losses on real and generated pictures.
+    """Computes half the sum of a discriminator's losses on real and generated images.
 
-    - `lsgan`, `vanilla`: as for the generator, with 1 for real and 0 for generated ones.
+    - `lsgan`, `vanilla`: as for the generator, with target 1 for real and 0 for generated images.
     - `wgangp`: the mean of -s and of s.
     - `hinge`: the mean of max(0, 1 - s) and of max(0, 1 + s).
 
-    The half slows the discriminator down relative to the generators, as the paper has it.
+    As in the paper, the factor 0.5 slows the discriminator down relative to the generators.
 
     Args:
-        real_scores: Answers s to real pictures, float, any shape.
-        fake_scores: Answers s to generated pictures, float, any shape.
+        real_scores: Scores s of real images, float, any shape.
+        fake_scores: Scores s of generated images, float, any shape.
         mode: One of `GAN_MODES`.
 
     Returns:
@@ -61,7 +61,7 @@ def discriminator_loss(
         ValueError: If the mode is unknown.
 
     Reference:
-        As for `adversarial_loss`; the half: Zhu et al., https://arxiv.org/abs/1703.10593,
+        As for `adversarial_loss`; the factor 0.5: Zhu et al., https://arxiv.org/abs/1703.10593,
         appendix 7.1
     """
     if mode == "wgangp":
@@ -86,19 +86,19 @@ def _towards(scores: tf.Tensor, target: float, mode: str) -> tf.Tensor:
 def gradient_penalty(
     judge: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, fake: tf.Tensor, place: tf.Tensor
 ) -> tf.Tensor:
-    """Computes how far a discriminator's slope is from 1 between real and generated pictures.
+    """Computes the gradient penalty of a discriminator between real and generated images.
 
-    It is the mean over pictures of `(|gradient of the summed scores| - 1)^2`, at a place between
-    both. The official code defines a penalty and never applies it.
+    It is the mean over the batch of `(|gradient of the summed scores| - 1)^2`, at a point between
+    both images. The official code defines a penalty and never applies it.
 
     Args:
-        judge: The discriminator.
+        judge: The discriminator, a function from images to scores.
         real: Float `(batch, height, width, channels)`.
-        fake: Of the same shape, taken as a constant.
-        place: How far towards `real`, float `(batch, 1, 1, 1)` in [0, 1].
+        fake: Same shape as `real`, treated as a constant.
+        place: Interpolation weight of `real`, float `(batch, 1, 1, 1)` in [0, 1].
 
     Returns:
-        A float32 scalar, at least 0; differentiable in the discriminator's weights.
+        A float32 scalar, at least 0, differentiable with respect to the discriminator's weights.
 
     Reference:
         Gulrajani et al., https://arxiv.org/abs/1704.00028, algorithm 1
@@ -108,20 +108,20 @@ def gradient_penalty(
         tape.watch(between)
         scores = tf.reduce_sum(judge(between))
     gradients = tf.cast(tape.gradient(scores, between), tf.float32)
-    # The root of 0 has no gradient.
+    # The gradient of the square root is infinite at 0.
     norms = tf.sqrt(tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3]) + 1e-12)
     return tf.reduce_mean(tf.square(norms - 1.0))
 
 
 def l1_loss(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """Computes the mean absolute difference: the cycle, the identity and pix2pix's L1 loss.
+    """Computes the mean absolute difference, for cycle, identity and pix2pix's L1 losses.
 
     Args:
         images: Float, any shape.
-        targets: Of the same shape.
+        targets: Same shape as `images`.
 
     Returns:
-        A scalar of the same dtype; at most 2 for pictures in [-1, 1].
+        A scalar of the same dtype; at most 2 for images in [-1, 1].
     """
     return tf.reduce_mean(tf.abs(images - targets))
 
@@ -131,9 +131,9 @@ def l2_loss(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 
     Args:
         images: Float, any shape.
-        targets: Of the same shape.
+        targets: Same shape as `images`.
 
     Returns:
-        A scalar of the same dtype; at most 4 for pictures in [-1, 1].
+        A scalar of the same dtype; at most 4 for images in [-1, 1].
     """
     return tf.reduce_mean(tf.square(images - targets))

@@ -1,4 +1,4 @@
-"""Norms: what brings features to mean 0 and variance 1."""
+"""Normalization layers."""
 
 from typing import Any
 
@@ -15,17 +15,17 @@ INSTANCE_NORM_EPSILON = 1e-5
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class InstanceNormalization(compat.InstanceNormalization):
-    """Instance norm without parameters, as the stack that is installed has it.
+    """Instance norm without parameters, based on the installed Keras stack's layer.
 
-    That takes several passes over the features, and its gradient more. With AVX-512, oneDNN takes
-    half as long: in training by batch norm, of which a picture alone is the whole batch; otherwise
-    by an operation of its own, which TensorFlow puts in when it optimizes a graph.
+    That layer takes several passes over the features, and its gradient more. With AVX-512, oneDNN
+    takes half as long: in training by batch norm over one image at a time; otherwise by a fused
+    operation, which TensorFlow inserts when it optimizes a graph.
 
     Input:
         Float `(batch, height, width, channels)`.
 
     Output:
-        The same shape and dtype; mean 0 and (biased) variance 1 over each picture's positions.
+        The same shape and dtype; mean 0 and (biased) variance 1 over the positions of each image.
 
     Reference:
         Ulyanov et al., https://arxiv.org/abs/1607.08022
@@ -41,51 +41,51 @@ class InstanceNormalization(compat.InstanceNormalization):
         count = inputs.shape[0]
         if not training or count is None:
             return _as_one_operation(inputs)
-        return tf.concat([_as_a_batch(picture) for picture in tf.split(inputs, count)], 0)
+        return tf.concat([_as_a_batch(image) for image in tf.split(inputs, count)], 0)
 
 
-def _as_a_batch(picture: tf.Tensor) -> tf.Tensor:
+def _as_a_batch(image: tf.Tensor) -> tf.Tensor:
     """Normalizes float32 `(1, height, width, channels)`."""
-    channels = picture.shape[-1]
+    channels = image.shape[-1]
     return tf.raw_ops.FusedBatchNormV3(
-        x=picture,
+        x=image,
         scale=tf.ones([channels]),
         offset=tf.zeros([channels]),
-        mean=[],  # Running averages, which there are none of.
+        mean=[],  # Unused in training mode, like the variance.
         variance=[],
         epsilon=INSTANCE_NORM_EPSILON,
     ).y
 
 
-def _as_one_operation(pictures: tf.Tensor) -> tf.Tensor:
-    """Normalizes float32 `(batch, height, width, channels)`, in the form that TensorFlow looks for.
+def _as_one_operation(images: tf.Tensor) -> tf.Tensor:
+    """Normalizes float32 `(batch, height, width, channels)` in the pattern that TensorFlow fuses.
 
-    Part of that are a scale and an offset. One and zero would have been simplified away by then;
-    what stands in for them, the number next to 1 and a tiny one, is below rounding.
+    The pattern needs a scale and an offset. Exact 1 and 0 would be simplified away before, so the
+    next float below 1 and a tiny offset replace them; the difference is below rounding.
     """
-    mean, variance = tf.nn.moments(pictures, [1, 2], keepdims=True)
-    scale = tf.constant(np.nextafter(np.float32(1.0), np.float32(0.0)), shape=[pictures.shape[-1]])
-    offset = tf.constant(1e-30, shape=[pictures.shape[-1]])
-    return tf.nn.batch_normalization(pictures, mean, variance, offset, scale, INSTANCE_NORM_EPSILON)
+    mean, variance = tf.nn.moments(images, [1, 2], keepdims=True)
+    scale = tf.constant(np.nextafter(np.float32(1.0), np.float32(0.0)), shape=[images.shape[-1]])
+    offset = tf.constant(1e-30, shape=[images.shape[-1]])
+    return tf.nn.batch_normalization(images, mean, variance, offset, scale, INSTANCE_NORM_EPSILON)
 
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class PenalizedInstanceNormalization(keras.layers.Layer):
     """Instance norm for discriminators under a gradient penalty, which is differentiated twice.
 
-    Keras' and TensorFlow Addons' compute the variance by `tf.nn.moments`, which takes the mean in
-    it for a constant: right in first derivatives, and wrong in second ones.
+    The layers of Keras and TensorFlow Addons compute the variance by `tf.nn.moments`, which treats
+    its mean as a constant. First derivatives are right, second derivatives are wrong.
 
     Input:
         Float `(batch, height, width, channels)`.
 
     Output:
-        The same shape and dtype; mean 0 and (biased) variance 1 over each picture's positions.
+        The same shape and dtype; mean 0 and (biased) variance 1 over the positions of each image.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        pictures = tf.cast(inputs, tf.float32)
-        centred = pictures - tf.reduce_mean(pictures, [1, 2], keepdims=True)
+        images = tf.cast(inputs, tf.float32)
+        centred = images - tf.reduce_mean(images, [1, 2], keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), [1, 2], keepdims=True)
         return tf.cast(centred * tf.math.rsqrt(variance + INSTANCE_NORM_EPSILON), inputs.dtype)
 
@@ -95,14 +95,14 @@ class PenalizedInstanceNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch norm as PyTorch has it, over the global batch however many replicas there are.
+    """Batch norm as in PyTorch, over the global batch on any number of replicas.
 
-    Scales start at N(1, 0.02), offsets at 0. Differs from PyTorch's in the running variance,
-    which is the biased one; it is used with `own_statistics` off only.
+    Scales are initialized from N(1, 0.02), offsets with 0. Unlike PyTorch's, the running variance
+    is the biased one; it is used only without `own_statistics`.
 
     Args:
-        own_statistics: Whether a picture that is not trained on is normalized by its own mean
-            and variance, as the published code tests, instead of by running averages.
+        own_statistics: Whether inference normalizes each image by its own mean and variance, as
+            the published code does in testing, instead of by running averages.
 
     Reference:
         Ioffe and Szegedy, https://arxiv.org/abs/1502.03167; own statistics: Isola et al.,

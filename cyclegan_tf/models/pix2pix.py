@@ -1,4 +1,4 @@
-"""pix2pix: one generator that learns from pairs, and a discriminator that judges pairs."""
+"""pix2pix: one generator that learns from pairs, and a discriminator that scores pairs."""
 
 from typing import Any
 
@@ -11,20 +11,20 @@ from cyclegan_tf.models.translator import AdversarialTranslator, Losses, togethe
 
 
 class Pix2Pix(AdversarialTranslator):
-    """Learns to translate pictures of domain A into their partners in B.
+    """Learns to translate images of domain A into their partners in B.
 
     Train it with `compile` and `fit` on batches of pairs `(real_a, real_b)`, or call `train_step`
     yourself inside `tf.distribute.Strategy.run`.
 
     Args:
-        generator_ab: Float pictures of A, `(batch, height, width, channels)` in [-1, 1], to
-            pictures of B.
-        discriminator: A picture of A and one of B, joined in the channels, to scores of any
-            shape.
+        generator_ab: Maps float images of A, `(batch, height, width, channels)` in [-1, 1], to
+            images of B.
+        discriminator: Maps an image of A and one of B, concatenated along the channels, to scores
+            of any shape.
         gan_mode: `vanilla`, `lsgan`, `wgangp` or `hinge`, see `losses`.
-        lambda_gradient_penalty: Weight of the gradient penalty, which `wgangp` adds.
+        lambda_gradient_penalty: Weight of the gradient penalty, with `wgangp` only.
         lambda_l1: Weight of `|G(a) - b|`.
-        **kwargs: Averages, recomputation and seed, see `Translator`.
+        **kwargs: `ema`, `remat` and `seed`, see `Translator`.
 
     Reference:
         Isola et al., https://arxiv.org/abs/1611.07004
@@ -49,7 +49,7 @@ class Pix2Pix(AdversarialTranslator):
         self.lambda_l1 = lambda_l1
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Translates pictures of A."""
+        """Translates images of A."""
         return self.generator_ab(inputs, training=training)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Losses:
@@ -60,17 +60,17 @@ class Pix2Pix(AdversarialTranslator):
                 `(batch, height, width, channels)` in [-1, 1].
 
         Returns:
-            Scalars by name: the weighted loss terms, as means over the global batch, and the
-            norms of the gradients (the mean over replicas of each one's own).
+            Scalars by name: the weighted loss terms, averaged over the global batch, and the
+            gradient norms, averaged over the replicas.
         """
         real_a, real_b = data
         with tf.GradientTape() as tape:
             (fake_b,) = together(self.generator_ab, real_a, remat=self.remat)
             with tape.stop_recording():
-                with tf.GradientTape() as judging:
+                with tf.GradientTape() as inner_tape:
                     losses = self.discriminator_losses(real_a, real_b, fake_b)
                     objective = self._differentiable(tf.add_n(list(losses.values())))
-                self._apply(self._update("discriminator", judging, objective, losses))
+                self._apply(self._update("discriminator", inner_tape, objective, losses))
             terms = self.generator_losses(real_a, real_b, fake_b)
             objective = self._differentiable(terms["generator_loss"])
         losses = terms | losses
@@ -78,12 +78,12 @@ class Pix2Pix(AdversarialTranslator):
         return self._finish(losses)
 
     def generator_losses(self, real_a: tf.Tensor, real_b: tf.Tensor, fake_b: tf.Tensor) -> Losses:
-        """Computes what the generator minimizes.
+        """Computes the loss terms of the generator.
 
         Args:
             real_a: Float32 `(batch, height, width, channels)` in [-1, 1].
             real_b: Its partner.
-            fake_b: The generator's picture for `real_a`.
+            fake_b: The generator's output for `real_a`.
 
         Returns:
             `adversarial_loss`, `l1_loss` (weighted) and their sum, `generator_loss`.
@@ -98,16 +98,16 @@ class Pix2Pix(AdversarialTranslator):
     def discriminator_losses(
         self, real_a: tf.Tensor, real_b: tf.Tensor, fake_b: tf.Tensor
     ) -> Losses:
-        """Computes what the discriminator minimizes.
+        """Computes the loss terms of the discriminator.
 
         Args:
             real_a: Float32 `(batch, height, width, channels)` in [-1, 1].
             real_b: Its partner.
-            fake_b: The generator's picture for `real_a`, taken as a constant.
+            fake_b: The generator's output for `real_a`, treated as a constant.
 
         Returns:
             `discriminator_loss`; with `wgangp` also the weighted `gradient_penalty`.
         """
-        return self._judgement(
+        return self._discriminator_terms(
             "discriminator", tf.concat([real_a, real_b], -1), tf.concat([real_a, fake_b], -1)
         )

@@ -1,7 +1,7 @@
-"""Random numbers that are the same on one replica and on several.
+"""Random numbers that do not depend on the number of replicas.
 
-They are drawn for the global batch, as a function of a seed and a count alone, and each replica
-takes the part that belongs to its pictures.
+They are drawn for the global batch as a function of a seed and a count only, and each replica
+takes its own part.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,15 @@ def draw(
 
     Args:
         distribution: A function of shape and `seed`, such as `tf.random.stateless_uniform`.
-        shape: Of this replica's part, whose first dimension is its batch.
+        shape: Shape of this replica's part; the first dimension is its batch.
         seed: Any integer.
-        count: How often this has been asked before, an integer scalar.
+        count: Number of earlier draws, an integer scalar.
 
     Returns:
         float32 of `shape`.
     """
     replica = tf.distribute.get_replica_context()
-    # There is none where a network is built under a strategy.
+    # None while a network is built under a strategy.
     replicas = 1 if replica is None else replica.num_replicas_in_sync
     local = shape[0]
     whole = tf.concat([[local * replicas], shape[1:]], 0)

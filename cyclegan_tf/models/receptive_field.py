@@ -1,4 +1,4 @@
-"""How far a network looks: what a pixel of its output can depend on."""
+"""The receptive field of a network."""
 
 import keras
 
@@ -7,7 +7,7 @@ from cyclegan_tf.models.autoencoders import LabelMap, MaxPoolingWithIndices2D, M
 from cyclegan_tf.models.layers import Blend, Dropout, ReflectionPadding2D, RequireMultiple
 from cyclegan_tf.models.normalization import InstanceNormalization
 
-# Layers whose every output pixel depends on one pixel, or, as padding, moves pixels only.
+# Layers whose output pixels each depend on one input pixel; padding only moves pixels.
 _POINTWISE = (
     keras.layers.InputLayer,
     keras.layers.Activation,
@@ -25,22 +25,22 @@ _POINTWISE = (
 
 
 def receptive_radius(network: keras.Model) -> int:
-    """Bounds how many pixels away an output pixel still depends on the input.
+    """Computes an upper bound of the receptive field's radius.
 
-    The bound is that of the longest way through all layers, in one line. Means over the whole
-    picture, as a norm may take them, do not count: see `models.statistics`.
+    The bound assumes that all layers follow one another. Means over the whole image, as in
+    instance norm, do not count: see `models.statistics`.
 
     Args:
-        network: A functional model that gives pictures of the size it gets.
+        network: A functional model whose output has the size of its input.
 
     Returns:
-        Pixels, in each direction.
+        Radius in pixels, in each direction.
 
     Raises:
-        UserError: If the network has a layer of which this cannot be said, or dropout that
-            stays on when it is not trained, which draws by places in the picture.
+        UserError: If the network has an unsupported layer, or keeps dropout active at inference,
+            which depends on the position in the image.
     """
-    radius, pitch = 0, 1.0  # The pitch is how many pixels of the input a step in a layer is.
+    radius, pitch = 0, 1.0  # The pitch is the number of input pixels per step in a layer.
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2DTranspose):
             pitch /= layer.strides[0]
@@ -56,12 +56,12 @@ def receptive_radius(network: keras.Model) -> int:
             radius += int(pitch)
         elif isinstance(layer, Dropout) and layer.always:
             raise UserError(
-                f"{network.name} has dropout that stays on, which cannot be translated in tiles; "
-                "give `eval_mode`, or `tile=0` to translate pictures whole"
+                f"{network.name} keeps dropout active at inference, which tiles do not support; "
+                "set `eval_mode`, or `tile=0` to translate images as a whole"
             )
         elif not isinstance(layer, (*_POINTWISE, Dropout)):
             raise UserError(
                 f"{network.name} has a layer {layer.name} of kind {type(layer).__name__}, which "
-                "cannot be translated in tiles; give `tile=0` to translate pictures whole"
+                "tiles do not support; set `tile=0` to translate images as a whole"
             )
     return radius

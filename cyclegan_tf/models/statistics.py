@@ -1,4 +1,4 @@
-"""Networks whose norms are told a picture's statistics, so that they can work on parts of it."""
+"""Networks whose norms take given statistics, so that they can process an image in parts."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ Statistics = list[tuple[Any, Any]]
 
 
 class GivenNormalization(keras.layers.Layer):
-    """Normalizes by a mean and a variance that are set from outside, while a graph is traced.
+    """Normalizes by a mean and a variance that the caller sets while a graph is traced.
 
-    Where none are set, it keeps what it has to normalize, for them to be computed from.
+    Without them, it passes its input through and keeps it, so that they can be computed from it.
 
     Args:
         scale: Factor for each channel, or None.
         offset: Offset for each channel, or None.
-        epsilon: What is added to the variance.
+        epsilon: Added to the variance.
 
     Input:
         Float `(batch, height, width, channels)`.
@@ -40,7 +40,7 @@ class GivenNormalization(keras.layers.Layer):
         self.given: tuple[tf.Tensor, tf.Tensor] | None = None
         self.met: tf.Tensor | None = None
 
-    # Batch norm, whose place it may take, is called with a mask.
+    # Keras passes a mask to batch norm, which this layer may replace.
     def call(self, inputs: tf.Tensor, mask: Any = None) -> tf.Tensor:
         self.met = inputs
         if self.given is None:
@@ -57,14 +57,14 @@ class GivenNormalization(keras.layers.Layer):
 def with_given_statistics(
     network: keras.Model,
 ) -> tuple[keras.Model, list[GivenNormalization]]:
-    """Copies a network, with its norms' statistics to be given.
+    """Copies a network and replaces its norms by `GivenNormalization`.
 
     Args:
         network: A functional model.
 
     Returns:
-        The copy, and those of its norms that would otherwise take a picture's own statistics, in
-        the order in which they work. Norms with running averages stay as they are.
+        The copy, and its replaced norms in the order of execution. Norms that use running averages
+        are left unchanged.
     """
 
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:

@@ -1,4 +1,4 @@
-"""What all models share: networks, optimizers, averaged copies, and how an update is made."""
+"""Base classes of the models: networks, optimizers, averaged copies and updates."""
 
 import zlib
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ Losses = dict[str, tf.Tensor]
 
 
 class Translator(keras.Model):
-    """Base of the models, independent of their losses.
+    """Base class of the models, independent of their losses.
 
-    All generators are trained by one optimizer, and all discriminators by another. Each network
-    is an attribute: `generator_ab` for the direction `a2b`, discriminators by their own names.
+    One optimizer trains all generators, another all discriminators. Each network is an attribute:
+    `generator_ab` for the direction `a2b`, discriminators under their own names.
 
     Args:
-        generators: By direction.
-        discriminators: By name, such as `discriminator_b`.
-        ema: Decay per step of averaged copies of the generators; 0 is none.
-        remat: Whether the generators' activations are computed again for the gradients instead
-            of being kept.
-        seed: Of the random numbers in a step.
+        generators: Generators by direction.
+        discriminators: Discriminators by name, such as `discriminator_b`.
+        ema: Decay per step of the generators' moving averages; 0 disables them.
+        remat: Whether to recompute the generators' activations for the gradients instead of
+            keeping them in memory.
+        seed: Seed of the random numbers in a step.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Translator(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.directions = tuple(generators)
-        self._judges = tuple(discriminators or ())
+        self._discriminator_names = tuple(discriminators or ())
         named = {direction.generator: network for direction, network in generators.items()}
         for name, network in {**named, **(discriminators or {})}.items():
             setattr(self, name, network)
@@ -61,7 +61,7 @@ class Translator(keras.Model):
 
     @property
     def translators(self) -> dict[str, keras.Model]:
-        """The generators to use for results, by direction: the averaged ones if there are any."""
+        """The generators to use at inference, by direction; the averaged ones if `ema` is set."""
         return {d: getattr(self, d.average if self.ema else d.generator) for d in self.directions}
 
     def compile(
@@ -72,8 +72,8 @@ class Translator(keras.Model):
         """Sets the optimizers.
 
         Args:
-            generator_optimizer: Of all generators, for example `adam(2e-4)`.
-            discriminator_optimizer: Another one, for all discriminators, where there are any.
+            generator_optimizer: Trains all generators, for example `adam(2e-4)`.
+            discriminator_optimizer: Trains all discriminators, if any; a separate instance.
         """
         compat.compile_without_loss(self, generator_optimizer)
         self.generator_optimizer = generator_optimizer
@@ -86,13 +86,16 @@ class Translator(keras.Model):
     @property
     def networks(self) -> dict[str, keras.Model]:
         """The trained networks, by name."""
-        names = (*(direction.generator for direction in self.directions), *self._judges)
+        names = (
+            *(direction.generator for direction in self.directions),
+            *self._discriminator_names,
+        )
         return {name: getattr(self, name) for name in names}
 
     @property
     def players(self) -> list[str]:
-        """`generator`, and `discriminator` if there is one: each has an optimizer of its own."""
-        return ["generator", "discriminator"] if self._judges else ["generator"]
+        """`generator`, and `discriminator` if there are any: each has its own optimizer."""
+        return ["generator", "discriminator"] if self._discriminator_names else ["generator"]
 
     def trained_variables(self, player: str) -> list[Any]:
         """Returns the trainable variables of all generators, or all discriminators.
@@ -103,12 +106,12 @@ class Translator(keras.Model):
         return [
             variable
             for name, network in self.networks.items()
-            if (name in self._judges) == (player == "discriminator")
+            if (name in self._discriminator_names) == (player == "discriminator")
             for variable in network.trainable_variables
         ]
 
     def state(self) -> dict[str, dict[str, tf.Variable]]:
-        """Returns everything a checkpoint has to hold, under names both Keras stacks share.
+        """Returns all variables of a checkpoint, under names that both Keras stacks share.
 
         Raises:
             AttributeError: Before `compile`.
@@ -127,29 +130,29 @@ class Translator(keras.Model):
 
     @property
     def step(self) -> tf.Tensor:
-        """Updates made so far, an integer scalar: what random numbers of a step are drawn from."""
+        """Number of updates so far, an integer scalar; seeds the random numbers of a step."""
         return tf.convert_to_tensor(compat.raw_variable(self.generator_optimizer.iterations))
 
     def _seed_of(self, purpose: str) -> int:
-        """Gives each use of random numbers a seed of its own."""
+        """Returns a separate seed for each use of random numbers."""
         return zlib.crc32(f"{purpose} {self.seed}".encode())
 
     def _differentiable(self, loss: tf.Tensor) -> tf.Tensor:
-        # Optimizers sum gradients over replicas. This is the only place that divides by
-        # their number, so that the sum becomes the mean over the global batch.
+        # Optimizers sum gradients over replicas. Only here the loss is divided by their number,
+        # so that the sum becomes the mean over the global batch.
         loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
         return self.loss_scale.scaled(loss) if self.loss_scale else loss
 
     def _update(
         self, player: str, tape: tf.GradientTape, objective: tf.Tensor, losses: Losses
     ) -> Update:
-        """Differentiates what a player minimizes, and notes the gradients' norm as a metric.
+        """Computes the gradients of an objective, and adds their norm to the metrics.
 
         Args:
             player: `generator` or `discriminator`.
-            tape: On which the objective was computed.
+            tape: Recorded the objective.
             objective: From `_differentiable`.
-            losses: Gets the norm: the mean over replicas of each one's own.
+            losses: Receives this replica's gradient norm.
         """
         variables = self.trained_variables(player)
         gradients = tape.gradient(objective, variables)
@@ -166,7 +169,7 @@ class Translator(keras.Model):
             optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
     def _finish(self, losses: Losses) -> Losses:
-        """Ends a step: lets the averages follow, and averages the metrics over the replicas."""
+        """Updates the moving averages, and averages the metrics over the replicas."""
         replica = tf.distribute.get_replica_context()
         if self.ema:
             replica.merge_call(self._update_averages)
@@ -176,7 +179,7 @@ class Translator(keras.Model):
 
     def _update_averages(self, strategy: tf.distribute.Strategy) -> None:
         def follow(average: tf.Variable, value: tf.Tensor) -> tf.Operation:
-            if not average.dtype.is_floating:  # Counts are not averaged.
+            if not average.dtype.is_floating:  # Counters are copied, not averaged.
                 return average.assign(value)
             return average.assign_sub((1.0 - self.ema) * (average - value))
 
@@ -190,18 +193,18 @@ class Translator(keras.Model):
 
 
 class AdversarialTranslator(Translator):
-    """Base of the models with discriminators.
+    """Base class of the models with discriminators.
 
     Args:
-        generators: By direction.
-        discriminators: By name, such as `discriminator_b`.
+        generators: Generators by direction.
+        discriminators: Discriminators by name, such as `discriminator_b`.
         gan_mode: `lsgan`, `vanilla`, `wgangp` or `hinge`, see `losses`.
-        lambda_gradient_penalty: Weight of the gradient penalty, which `wgangp` adds.
+        lambda_gradient_penalty: Weight of the gradient penalty, with `wgangp` only.
         **kwargs: As for `Translator`.
 
     Raises:
-        ValueError: If there will be a gradient penalty, and a discriminator has an instance norm
-            whose second derivatives are wrong.
+        ValueError: If a gradient penalty is used and a discriminator has an instance norm whose
+            second derivatives are wrong.
     """
 
     def __init__(
@@ -213,30 +216,30 @@ class AdversarialTranslator(Translator):
         **kwargs: Any,
     ) -> None:
         super().__init__(generators, discriminators, **kwargs)
-        layers = (layer for judge in discriminators.values() for layer in judge.layers)
+        layers = (layer for network in discriminators.values() for layer in network.layers)
         if gan_mode == "wgangp" and any(isinstance(x, InstanceNormalization) for x in layers):
             raise ValueError(
-                "`gan_mode` wgangp differentiates discriminators twice: build them with "
+                "`gan_mode` wgangp differentiates discriminators twice; build them with "
                 "`penalized=True`. Received: one with an `InstanceNormalization`"
             )
         self.gan_mode = gan_mode
         self.lambda_gradient_penalty = lambda_gradient_penalty
 
-    def _judgement(self, name: str, real: tf.Tensor, fake: tf.Tensor) -> Losses:
-        """Computes what a discriminator minimizes.
+    def _discriminator_terms(self, name: str, real: tf.Tensor, fake: tf.Tensor) -> Losses:
+        """Computes the loss terms of one discriminator.
 
         Args:
-            name: `discriminator`, or that of one domain, such as `discriminator_a`.
+            name: `discriminator`, or with a domain, such as `discriminator_a`.
             real: Float32 `(batch, height, width, channels)`.
-            fake: Likewise, taken as constants.
+            fake: Likewise, treated as constants.
 
         Returns:
-            `discriminator_loss`, with `wgangp` also the weighted `gradient_penalty`; each with the
-            domain.
+            `discriminator_loss`; with `wgangp` also the weighted `gradient_penalty`. The names end
+            in the domain, if any.
         """
-        judge, domain = getattr(self, name), name.removeprefix("discriminator")
+        network, domain = getattr(self, name), name.removeprefix("discriminator")
         fake = tf.stop_gradient(fake)
-        of_real, of_fake = together(judge, real, fake)
+        of_real, of_fake = together(network, real, fake)
         losses = {
             f"discriminator_loss{domain}": discriminator_loss(of_real, of_fake, self.gan_mode)
         }
@@ -244,36 +247,36 @@ class AdversarialTranslator(Translator):
             one_each = tf.stack([tf.shape(real)[0], 1, 1, 1])
             uniform = tf.random.stateless_uniform
             place = randomness.draw(uniform, one_each, self._seed_of(name), self.step)
-            penalty = gradient_penalty(lambda x: judge(x, training=True), real, fake, place)
+            penalty = gradient_penalty(lambda x: network(x, training=True), real, fake, place)
             losses[f"gradient_penalty{domain}"] = self.lambda_gradient_penalty * penalty
         return losses
 
 
 def together(network: keras.Model, *batches: tf.Tensor, remat: bool = False) -> list[tf.Tensor]:
-    """Runs a network on several batches in training mode, at once where that changes nothing.
+    """Runs a network on several batches in training mode, concatenated where results are equal.
 
-    One large pass is faster than several small ones. It is not the same where pictures differ
-    in size, where batch norm takes statistics over all of them, or where dropout numbers the
-    pictures of the global batch; and where memory is short, it takes twice as much.
+    One large pass is faster than several small ones. Batches are run separately if images differ
+    in size, and with batch norm or dropout, whose results depend on the batch. They are
+    also run separately with `remat`, because a concatenated pass needs twice the memory.
 
     Args:
-        network: From and to float tensors whose first dimension is the batch.
-        *batches: What it is run on.
-        remat: Whether activations are computed again for the gradients instead of being kept.
+        network: Maps float tensors to float tensors; the first dimension is the batch.
+        *batches: Inputs.
+        remat: Whether to recompute activations for the gradients instead of keeping them.
 
     Returns:
-        An output for each batch.
+        One output per batch.
     """
 
     def run(batch: tf.Tensor) -> tf.Tensor:
         return network(batch, training=True)
 
-    # A graph can recompute functions of tensors alone.
+    # `recompute_grad` needs a function of tensors only.
     run = tf.recompute_grad(run) if remat else run
-    apart = remat or any(
+    separate = remat or any(
         isinstance(layer, (keras.layers.BatchNormalization, Dropout)) for layer in network.layers
     )
     shapes = {tuple(batch.shape[1:]) for batch in batches}
-    if apart or len(shapes) > 1 or None in shapes.pop():
+    if separate or len(shapes) > 1 or None in shapes.pop():
         return [run(batch) for batch in batches]
     return tf.split(run(tf.concat(batches, 0)), [tf.shape(batch)[0] for batch in batches])

@@ -1,4 +1,4 @@
-"""Texture synthesis and style transfer by Gram matrices: Gatys' method, apart from CycleGAN.
+"""Texture synthesis and style transfer by Gram matrices: Gatys' method, independent of CycleGAN.
 
 A photograph in the style of a painting::
 

@@ -1,4 +1,4 @@
-"""VGG's features of a picture, as far up as they are asked for."""
+"""VGG features of an image, computed up to the last requested layer."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from cyclegan_tf.errors import UserError
 # Convolutions in each block. Simonyan and Zisserman, https://arxiv.org/abs/1409.1556.
 BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 _POOLS: dict[str, Any] = {"max": tf.nn.max_pool2d, "average": tf.nn.avg_pool2d}
-# Of ImageNet's pictures, red, green and blue; VGG was trained on differences from them.
+# Mean red, green and blue of ImageNet, which VGG's training subtracted.
 MEAN_COLOUR = np.array([123.68, 116.779, 103.939], np.float32)
 
 
@@ -20,10 +20,10 @@ class Backbone:
 
     Args:
         name: A key of `BLOCKS`.
-        weights: By the names of Keras' VGG layers, `block1_conv1/kernel` and
-            `block1_conv1/bias`: float `(3, 3, channels, channels out)`, input channels in the
-            order blue, green, red, and `(channels out,)`.
-        pooling: `max`, as it was trained, or `average`, which Gatys et al. found smoother.
+        weights: Kernels and biases by the names of Keras' VGG layers: `block1_conv1/kernel`, float
+            `(3, 3, channels, channels out)`, input channels in the order blue, green, red; and
+            `block1_conv1/bias`, `(channels out,)`.
+        pooling: `max`, as in training, or `average`, which Gatys et al. found smoother.
 
     Raises:
         UserError: If a weight is missing or has another shape.
@@ -37,28 +37,28 @@ class Backbone:
             found = [getattr(weight, "shape", None) for weight in (kernel, bias)]
             if found != [shape, shape[-1:]]:
                 raise UserError(
-                    f"these are no weights of {name}: {layer} has kernel and bias of shapes "
+                    f"not the weights of {name}: {layer} has kernel and bias of shapes "
                     f"{found[0]} and {found[1]}, expected {shape} and {shape[-1:]}"
                 )
             self._kernels[layer] = tuple(np.asarray(w, np.float32) for w in (kernel, bias))
         first = next(iter(self._kernels))
         kernel, bias = self._kernels[first]
-        # To take red, green and blue in the order in which pictures have them.
+        # Reorders the input channels to red, green, blue, as in images.
         self._kernels[first] = kernel[:, :, ::-1], bias
 
     def __call__(self, image: tf.Tensor, layers: Iterable[str]) -> dict[str, tf.Tensor]:
-        """Computes features.
+        """Computes the features of some layers.
 
         Args:
             image: float32 `(1, height, width, 3)`, red, green, blue in [0, 255].
-            layers: Names such as `relu4_2`: block and convolution, after its ReLU.
+            layers: Layer names such as `relu4_2`: block and convolution, after its ReLU.
 
         Returns:
-            By name, float32 `(1, height / 2^(block - 1), width / 2^(block - 1), channels)`, sides
-            rounded down.
+            Features by layer, float32 `(1, height / 2^(block - 1), width / 2^(block - 1),
+            channels)`, sides rounded down.
 
         Raises:
-            UserError: If there is no such layer, or nothing is left of the picture there.
+            UserError: If a layer is unknown, or the image is too small for it.
         """
         wanted = set(layers)
         check_layers(self.name, wanted)
@@ -81,12 +81,12 @@ class Backbone:
 
     def _pooled(self, x: tf.Tensor) -> tf.Tensor:
         if 1 in x.shape[1:3]:
-            raise UserError("the picture is too small for these layers: take lower ones")
+            raise UserError("the image is too small for these layers; use lower ones")
         return _POOLS[self.pooling](x, 2, 2, "VALID")
 
 
 def kernel_shapes(name: str) -> dict[str, tuple[int, int, int, int]]:
-    """Returns the shapes of a VGG's kernels, by layer from the first on."""
+    """Returns the kernel shapes of a VGG by layer, from the first layer on."""
     shapes, channels = {}, 3
     for block, count in enumerate(BLOCKS[name], 1):
         for number in range(1, count + 1):
@@ -100,9 +100,9 @@ def check_layers(name: str, layers: Iterable[str]) -> None:
     """Checks that a VGG has these layers.
 
     Raises:
-        UserError: If it has not.
+        UserError: If a layer is unknown.
     """
     known = [layer.replace("block", "relu").replace("conv", "") for layer in kernel_shapes(name)]
     unknown = sorted(set(layers) - set(known))
     if unknown:
-        raise UserError(f"{name} has no layer {', '.join(unknown)}; it has {', '.join(known)}")
+        raise UserError(f"{name} has no layer {', '.join(unknown)}; choose from {', '.join(known)}")

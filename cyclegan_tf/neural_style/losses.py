@@ -1,9 +1,9 @@
-"""What neural style minimizes: distances of features, of their Gram matrices, and roughness.
+"""Losses of neural style: content, style and total variation.
 
 Reference:
     Gatys et al., "Texture Synthesis Using Convolutional Neural Networks",
     https://arxiv.org/abs/1505.07376, and "A Neural Algorithm of Artistic Style",
-    https://arxiv.org/abs/1508.06576; with the factors of jcjohnson/neural-style.
+    https://arxiv.org/abs/1508.06576; constant factors as in jcjohnson/neural-style.
 """
 
 from typing import Any
@@ -12,13 +12,13 @@ import tensorflow as tf
 
 
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:
-    """Computes which features occur together, wherever that is.
+    """Computes the Gram matrix of features: channel correlations, averaged over positions.
 
     Args:
         features: Float `(1, height, width, channels)`.
 
     Returns:
-        `F^T F / (channels * height * width)` with a row of F for each position; float
+        `F^T F / (channels * height * width)` with one row of F per position, float
         `(channels, channels)`.
     """
     channels = features.shape[-1]
@@ -29,7 +29,7 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
 
 @tf.custom_gradient
 def _with_itself(rows: tf.Tensor) -> tuple[tf.Tensor, Any]:
-    """Multiplies a matrix with itself; the gradient takes one product, by default it takes two."""
+    """Computes `rows^T rows`; its gradient takes one matrix product instead of two."""
 
     def gradient(upstream: tf.Tensor) -> tf.Tensor:
         return tf.matmul(rows, upstream + tf.transpose(upstream))
@@ -42,7 +42,7 @@ def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
     Args:
         features: Float, of any shape.
-        target: Of the same shape.
+        target: Same shape as `features`.
 
     Returns:
         A scalar.
@@ -64,9 +64,9 @@ def style_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 def total_variation_loss(image: tf.Tensor) -> tf.Tensor:
-    """Computes half the sum of squared steps to the right and downward neighbour.
+    """Computes half the sum of squared differences to the right and lower neighbour.
 
-    The last row and column take no steps. jcjohnson/neural-style has only the gradient of this.
+    The last row and column are not differenced. jcjohnson/neural-style has only the gradient.
 
     Args:
         image: Float `(1, height, width, channels)`.
@@ -75,7 +75,7 @@ def total_variation_loss(image: tf.Tensor) -> tf.Tensor:
         A scalar.
     """
 
-    # The gradient of slices, which TensorFlow would take, is slower than these sums.
+    # TensorFlow's own gradient, of slices, is slower than these sums.
     @tf.custom_gradient
     def roughness(x: tf.Tensor) -> tuple[tf.Tensor, Any]:
         here = x[:, :-1, :-1]
@@ -98,17 +98,17 @@ def total_variation_loss(image: tf.Tensor) -> tf.Tensor:
 
 
 def with_normalized_gradient(features: tf.Tensor, weight: float) -> tf.Tensor:
-    """Passes features through, and brings the gradient that comes back to a set size.
+    """Passes features through and scales their gradient to a fixed L1 norm.
 
-    The loss of each layer then has a say according to its weight alone. What is minimized is no
-    function any more, which Adam does not mind; L-BFGS' line searches may.
+    The influence of each layer then depends only on its weight. The scaled gradient is not the
+    gradient of any function: Adam works with it, but L-BFGS line searches may fail.
 
     Args:
         features: Float, of any shape.
-        weight: The sum of the gradient's absolute values.
+        weight: L1 norm of the scaled gradient.
 
     Returns:
-        The features.
+        The features, unchanged.
     """
 
     @tf.custom_gradient

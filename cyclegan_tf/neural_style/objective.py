@@ -1,4 +1,4 @@
-"""What a picture should be like: the features of one picture, the Gram matrices of others."""
+"""The objective of neural style: the features of one image, the Gram matrices of others."""
 
 import functools
 import itertools
@@ -17,13 +17,13 @@ from cyclegan_tf.neural_style.options import StyleOptions
 
 @dataclass(frozen=True)
 class Objective:
-    """What a picture should be like: its features and its Gram matrices.
+    """The objective that an image minimizes: target features and target Gram matrices.
 
     Attributes:
         backbone: Computes features.
-        content_targets: Features by layer, `(1, height, width, channels)`.
-        style_targets: Gram matrices by layer, `(channels, channels)`.
-        options: Weights of terms and layers, and whether gradients are normalized.
+        content_targets: Target features by layer, `(1, height, width, channels)`.
+        style_targets: Target Gram matrices by layer, `(channels, channels)`.
+        options: Weights of terms and layers, and whether to normalize gradients.
     """
 
     backbone: Backbone
@@ -32,7 +32,7 @@ class Objective:
     options: StyleOptions
 
     def losses(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Computes the weighted terms by name.
+        """Computes the weighted loss terms by name.
 
         Args:
             image: float32 `(1, height, width, 3)` in [0, 255].
@@ -66,18 +66,18 @@ class Objective:
         if not self.options.normalize_gradients:
             return weight * loss(features, target)
         value = loss(losses.with_normalized_gradient(features, weight), target)
-        # The gradient has the weight already.
+        # The gradient already includes the weight.
         return value + tf.stop_gradient((weight - 1.0) * value)
 
     def compiled(self) -> optimize.Evaluate:
-        """Returns objective, terms and gradient as a function of a picture."""
+        """Returns a compiled function from an image to objective, terms and gradient."""
         evaluate = _evaluation(self.backbone, self.options)
         return lambda image: evaluate(image, self.content_targets, self.style_targets)
 
 
 @functools.lru_cache(maxsize=1)
 def _evaluation(backbone: Backbone, options: StyleOptions) -> Callable[..., Any]:
-    """Compiles an objective with its targets as arguments, so that many pictures can share it."""
+    """Compiles an objective with its targets as arguments, so that many images share it."""
 
     @tf.function(reduce_retracing=True, autograph=False)
     def evaluate(
@@ -98,28 +98,28 @@ def gram_matrices(
     layers: Sequence[str],
     shares: Sequence[float] = (),
 ) -> dict[str, tf.Tensor]:
-    """Averages the Gram matrices of pictures: the style of one, of several, or of a collection.
+    """Averages the Gram matrices of images: the style of one, of several, or of a collection.
 
     Args:
         backbone: Computes features.
-        pictures: uint8 `(height, width, 3)` each, of any sizes; at least one.
-        layers: Names such as `relu1_1`.
-        shares: The weight of each picture; they are divided by their sum. Equal if empty.
+        pictures: Images, uint8 `(height, width, 3)` each, of any sizes; at least one.
+        layers: Layer names such as `relu1_1`.
+        shares: Weight of each image, divided by their sum; equal weights if empty.
 
     Returns:
-        By layer, float32 `(channels, channels)`.
+        Gram matrices by layer, float32 `(channels, channels)`.
 
     Raises:
-        UserError: If the shares are not as many as pictures, negative, or all 0.
+        UserError: If the number of shares differs from the images, or they are negative or all 0.
     """
 
     if shares:
         pictures = list(pictures)
         _check_shares(shares, len(pictures))
     sums, total = dict.fromkeys(layers, 0.0), 0.0
-    for picture, share in zip(pictures, shares or itertools.repeat(1.0), strict=False):
-        # Not compiled: a graph would hold the weights several times over, for one use of each size.
-        found = backbone(to_pixels(picture), layers)
+    for image, share in zip(pictures, shares or itertools.repeat(1.0), strict=False):
+        # Not compiled: a graph, used once per size, would hold several copies of the weights.
+        found = backbone(to_pixels(image), layers)
         sums = {layer: sums[layer] + share * losses.gram_matrix(found[layer]) for layer in layers}
         total += share
     return {layer: value / total for layer, value in sums.items()}
@@ -128,11 +128,11 @@ def gram_matrices(
 def _check_shares(shares: Sequence[float], count: int) -> None:
     if len(shares) != count or min(shares) < 0 or not sum(shares) > 0:
         raise UserError(
-            f"blend weights must be one for each of the {count} styles, not negative and not all "
+            f"expected blend weights, one for each of the {count} styles, not negative and not all "
             f"0; received {', '.join(map(str, shares))}"
         )
 
 
-def to_pixels(picture: np.ndarray) -> tf.Tensor:
-    """Makes uint8 `(height, width, 3)` float32 `(1, height, width, 3)`, still in [0, 255]."""
-    return tf.cast(picture[np.newaxis], tf.float32)
+def to_pixels(image: np.ndarray) -> tf.Tensor:
+    """Converts uint8 `(height, width, 3)` to float32 `(1, height, width, 3)` in [0, 255]."""
+    return tf.cast(image[np.newaxis], tf.float32)

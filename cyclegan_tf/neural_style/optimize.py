@@ -1,4 +1,4 @@
-"""Minimizing a function of one picture: Adam, and SciPy's L-BFGS."""
+"""Optimizers for a function of one image: Adam, and SciPy's L-BFGS."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ import scipy.optimize
 import tensorflow as tf
 from threadpoolctl import threadpool_limits
 
-# The objective, its parts by name, and its gradient, at a picture float32 `(1, height, width, 3)`.
+# From an image, float32 `(1, height, width, 3)`, to the objective, its terms, and its gradient.
 Evaluate = Callable[[tf.Tensor], tuple[tf.Tensor, Mapping[str, tf.Tensor], tf.Tensor]]
-# Told after each iteration: the picture, and the parts of the objective when last computed.
+# Called after each iteration with the image and the last computed terms of the objective.
 AfterIteration = Callable[[tf.Tensor, Mapping[str, float]], None]
 
 
 @dataclass
 class AdamState:
-    """What Adam remembers of gradients: running means of them and of their squares.
+    """The state of Adam: running means of the gradients and of their squares.
 
     Attributes:
-        mean: float32, of the picture's shape.
+        mean: float32, of the image's shape.
         square: Likewise, not negative.
-        steps: How many gradients there were.
+        steps: Number of gradients so far.
     """
 
     mean: tf.Tensor
@@ -34,7 +34,7 @@ class AdamState:
         return cls(tf.zeros_like(image), tf.zeros_like(image))
 
     def resized(self, height: int, width: int) -> "AdamState":
-        """Returns the state for the same picture in another size, for a pyramid."""
+        """Returns the state resized to another size in pixels, for an image pyramid."""
         mean, square = (
             tf.image.resize(moment, (height, width), "bilinear")
             for moment in (self.mean, self.square)
@@ -50,20 +50,20 @@ def adam(
     state: AdamState,
     learning_rate: float = 10.0,
 ) -> tf.Tensor:
-    """Minimizes by Adam, with betas of 0.9 and 0.999 and an epsilon of 1e-8.
+    """Minimizes with Adam, with betas of 0.9 and 0.999 and an epsilon of 1e-8.
 
-    It is written out because its state is carried from one size of the picture to the next.
+    Keras' Adam is not used because the state must be resized together with the image.
 
     Args:
         evaluate: The objective.
-        image: Where to start, float32 `(1, height, width, 3)`.
-        iterations: Steps to take.
-        after: Is told of each step.
-        state: Of earlier steps; it is brought up to date.
-        learning_rate: On the scale of the picture.
+        image: Initial image, float32 `(1, height, width, 3)`.
+        iterations: Number of steps.
+        after: Called after each step.
+        state: State from earlier steps; updated in place.
+        learning_rate: Learning rate, on the 0-255 scale of pixels.
 
     Returns:
-        The last picture.
+        The last image.
 
     Reference:
         Kingma and Ba, https://arxiv.org/abs/1412.6980, algorithm 1
@@ -87,17 +87,17 @@ def lbfgs(
     after: AfterIteration,
     corrections: int = 10,
 ) -> tf.Tensor:
-    """Minimizes by SciPy's L-BFGS, which takes line searches where a step does not go down.
+    """Minimizes with SciPy's L-BFGS, with a line search if a step does not decrease the objective.
 
     Args:
         evaluate: The objective.
-        image: Where to start, float32 `(1, height, width, 3)`.
-        iterations: Steps to take at most; where none goes further down, it ends earlier.
-        after: Is told of each step.
-        corrections: Steps remembered, each of which takes 16 bytes for each number of the picture.
+        image: Initial image, float32 `(1, height, width, 3)`.
+        iterations: Maximum number of steps; it ends early if no step decreases the objective.
+        after: Called after each step.
+        corrections: Number of stored corrections, each 16 bytes per value of the image.
 
     Returns:
-        The last picture.
+        The last image.
 
     Reference:
         Byrd et al., https://doi.org/10.1137/0916069
@@ -123,17 +123,17 @@ def lbfgs(
             "maxiter": iterations - taken,
             "maxfun": 25 * iterations,
             "maxcor": corrections,
-            # Steps are counted; neither a small one nor a small gradient is an end.
+            # Only the number of steps ends it, not a small decrease or gradient.
             "ftol": 0.0,
             "gtol": 0.0,
         }
-        # The threads of SciPy's linear algebra would fight with TensorFlow's for the cores.
+        # The BLAS threads of SciPy would compete with TensorFlow's for the cores.
         with threadpool_limits(1, user_api="blas"):
             found = scipy.optimize.minimize(
                 objective, flat, jac=True, method="L-BFGS-B", callback=callback, options=options
             )
         flat = found.x
-        # In float32 a line search can fail along stale corrections; without them it may not.
+        # In float32 a line search can fail with stale corrections: restart without them.
         if taken == before:
             break
     return tf.constant(flat.reshape(shape), tf.float32)

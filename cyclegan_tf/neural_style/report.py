@@ -1,4 +1,4 @@
-"""What a run shows of itself: a progress bar, pictures on the way and the curve of its losses."""
+"""Reports a neural style run: progress bar, intermediate images and loss curves."""
 
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ from cyclegan_tf.progress import progress_bar
 
 
 class Recorder:
-    """Follows a run of `stylize`, inside `with`; at its end, the curve is drawn.
+    """Records a run of `stylize`; a context manager that plots the loss curves on exit.
 
     Args:
-        output: The picture's file. Beside it are written `NAME_losses.png` and, on the way,
-            `NAME_000100.png` and so on, in the picture's format.
-        iterations: How many there will be.
-        save_every: Iterations between pictures; 0 is none.
+        output: File of the result. The plot is written beside it as `NAME_losses.png`,
+            intermediate images as `NAME_000100.png` and so on, in the format of `output`.
+        iterations: Total iterations.
+        save_every: Iterations between intermediate images; 0 disables them.
     """
 
     def __init__(self, output: Path, iterations: int, save_every: int = 0) -> None:
@@ -28,7 +28,7 @@ class Recorder:
         self.curve = output.with_name(f"{output.stem}_losses.png")
 
     def __call__(self, progress: Progress) -> None:
-        """Takes note of an iteration."""
+        """Records an iteration."""
         self.latest = progress
         self._losses.append(dict(progress.losses))
         shares = {name.replace("relu", ""): f"{loss:.3g}" for name, loss in progress.losses.items()}

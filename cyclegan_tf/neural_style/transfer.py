@@ -1,8 +1,8 @@
-"""Style transfer and texture synthesis: from pictures and a backbone to a new picture.
+"""Style transfer and texture synthesis by optimizing an image.
 
 Reference:
-    Gatys et al., https://arxiv.org/abs/1508.06576; defaults of jcjohnson/neural-style. The pyramid
-    of sizes, its carried Adam state and the averaged iterates are an idea of
+    Gatys et al., https://arxiv.org/abs/1508.06576; defaults of jcjohnson/neural-style. The image
+    pyramid, its carried-over Adam state and the averaged iterates follow
     crowsonkb/style-transfer-pytorch.
 """
 
@@ -23,13 +23,13 @@ from cyclegan_tf.neural_style.options import StyleOptions
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands, after an iteration.
+    """The progress of a run after an iteration.
 
     Attributes:
-        iteration: From 1, over all sizes.
-        iterations: How many there will be.
+        iteration: Number of the iteration from 1, over all scales.
+        iterations: Total iterations.
         losses: The weighted terms of the objective by name, such as `style relu1_1`.
-        pixels: The picture, float32 `(1, height, width, 3)` about [0, 255].
+        pixels: The image, float32 `(1, height, width, 3)`, roughly in [0, 255].
     """
 
     iteration: int
@@ -39,7 +39,7 @@ class Progress:
 
     @property
     def image(self) -> np.ndarray:
-        """The picture, uint8 `(height, width, 3)`."""
+        """The image, uint8 `(height, width, 3)`."""
         return to_picture(self.pixels)
 
 
@@ -53,26 +53,26 @@ def stylize(
     style_targets: Mapping[str, tf.Tensor] | None = None,
     on_iteration: Callable[[Progress], None] | None = None,
 ) -> np.ndarray:
-    """Paints a picture's content in the style of others, or a texture like theirs.
+    """Renders the content of an image in the style of others, or synthesizes a texture.
 
     Args:
-        content: uint8 `(height, width, 3)`; None for a texture.
-        styles: Pictures of the same kind, of any sizes; none where `style_targets` are given.
+        content: Content image, uint8 `(height, width, 3)`; None for a texture.
+        styles: Style images, likewise, of any sizes; may be empty with `style_targets`.
         backbone: Computes features.
-        options: What is painted towards, and how.
-        init: `noise`, `content`, or a picture to start from.
-        style_targets: Gram matrices by layer, instead of those of `styles`.
-        on_iteration: Is told of each iteration.
+        options: Objective and optimizer.
+        init: `noise`, `content`, or an image to start from, uint8 `(height, width, 3)`.
+        style_targets: Gram matrices by layer, used instead of `styles`.
+        on_iteration: Called after each iteration.
 
     Returns:
-        uint8 `(height, width, 3)`; without `image_size` as large as the content, for a texture as
-        the first style.
+        The image, uint8 `(height, width, 3)`; without `image_size` of the content's size, or for a
+        texture of the first style's.
 
     Raises:
-        UserError: If something needed is missing, or a value out of bounds.
+        UserError: If an image is missing or an option is out of range.
     """
     options.validate()
-    _check_pictures(content, styles, style_targets, init)
+    _check_images(content, styles, style_targets, init)
     content_layers, style_layers = options.content_weights, options.style_weights
     check_layers(backbone.name, [*content_layers, *style_layers])
     frame = styles[0] if content is None else content
@@ -119,7 +119,7 @@ def stylize(
 
 
 class _Follower:
-    """Averages pictures as they come, with Adam's correction for the start, and reports them."""
+    """Keeps a moving average of the images, with Adam's bias correction, and reports progress."""
 
     def __init__(
         self,
@@ -147,21 +147,21 @@ class _Follower:
 
 def _start(init: str | np.ndarray, framed: np.ndarray, rng: np.random.Generator) -> tf.Tensor:
     if isinstance(init, np.ndarray):
-        picture = Image.fromarray(init).resize(framed.shape[1::-1], Image.Resampling.LANCZOS)
-        return to_pixels(np.asarray(picture))
+        resized = Image.fromarray(init).resize(framed.shape[1::-1], Image.Resampling.LANCZOS)
+        return to_pixels(np.asarray(resized))
     if init == "content":
         return to_pixels(framed)
-    # As jcjohnson/neural-style: the mean colour, and so little noise that it only breaks ties.
+    # As in jcjohnson/neural-style: the mean colour, with just enough noise to break ties.
     noise = 0.001 * rng.standard_normal((1, *framed.shape))
     return tf.constant(MEAN_COLOUR + noise, tf.float32)
 
 
 def with_colours_of(content: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """Gives a picture the colours of another one of its size, and leaves its lightness.
+    """Combines the colours of one image with the lightness of another of the same size.
 
     Args:
-        content: uint8 `(height, width, 3)`, whose colours (Cb, Cr) are taken.
-        painted: Likewise, whose lightness (Y) is.
+        content: Provides the colours (Cb, Cr), uint8 `(height, width, 3)`.
+        painted: Provides the lightness (Y), likewise.
 
     Returns:
         uint8 `(height, width, 3)`.
@@ -176,18 +176,18 @@ def with_colours_of(content: np.ndarray, painted: np.ndarray) -> np.ndarray:
 
 
 def to_picture(pixels: tf.Tensor) -> np.ndarray:
-    """Makes float32 `(1, height, width, 3)` uint8 `(height, width, 3)`, cut to [0, 255]."""
+    """Converts float32 `(1, height, width, 3)` to uint8 `(height, width, 3)`, with clipping."""
     return tf.cast(tf.round(tf.clip_by_value(pixels[0], 0.0, 255.0)), tf.uint8).numpy()
 
 
-def _check_pictures(
+def _check_images(
     content: np.ndarray | None,
     styles: Sequence[np.ndarray],
     style_targets: Mapping[str, tf.Tensor] | None,
     init: str | np.ndarray,
 ) -> None:
     if not styles and (style_targets is None or content is None):
-        raise UserError("a style is needed: one or several pictures")
+        raise UserError("missing style: give one or more style images")
     starts = ("noise",) if content is None else ("noise", "content")
     if isinstance(init, str) and init not in starts:
-        raise UserError(f"init={init}: expected a picture or {' or '.join(starts)}")
+        raise UserError(f"init={init}: expected an image or {' or '.join(starts)}")

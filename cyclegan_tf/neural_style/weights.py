@@ -1,4 +1,4 @@
-"""Where VGG's weights come from: Keras' download, a file, or chance."""
+"""Loads VGG weights: from Keras' download, from a file, or at random."""
 
 import hashlib
 import logging
@@ -14,14 +14,14 @@ import numpy as np
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.neural_style.features import Backbone, kernel_shapes
 
-# Of the kernels and biases rounded to float16, so that a rounded copy counts as the original.
-# Computed by `fingerprint` from the published weights.
+# From `fingerprint` of the published weights. Values are rounded to float16, so that a copy in
+# float16 matches the original.
 FINGERPRINTS = {"vgg16": "a74f899c6e8b184c80c758587e861083666cffb98e12e5e10291302be7ffd22f"}
 _HOST = "storage.googleapis.com"
 _SECONDS = 10
-_WAYS = (
-    "ways out: `backbone_weights=FILE` with Keras' weights (.npz, .h5, .weights.h5), a network for "
-    "`backbone_weights=imagenet`, or `backbone_weights=random`"
+_REMEDIES = (
+    "use `backbone_weights=FILE` with Keras' weights (.npz, .h5, .weights.h5), "
+    "`backbone_weights=imagenet` with network access, or `backbone_weights=random`"
 )
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 def load_backbone(
     backbone: str, backbone_weights: str, pooling: str = "max", seed: int = 0
 ) -> Backbone:
-    """Makes a backbone with weights; see `load_weights` and `Backbone` for arguments and errors."""
+    """Creates a backbone; see `load_weights` and `Backbone` for arguments and errors."""
     return Backbone(backbone, load_weights(backbone, backbone_weights, seed), pooling)
 
 
@@ -39,15 +39,15 @@ def load_weights(name: str, source: str, seed: int = 0) -> dict[str, np.ndarray]
     Args:
         name: `vgg16` or `vgg19`.
         source: `imagenet` for Keras' own download and cache; `random`; or a file: `.npz` with
-            arrays named `block1_conv1/kernel` and so on, or what Keras saved (`.h5`,
+            arrays named `block1_conv1/kernel` and so on, or a file saved by Keras (`.h5`,
             `.weights.h5`).
-        seed: Of random weights.
+        seed: Seed of random weights.
 
     Returns:
-        float32 by name, see `Backbone`.
+        Weights by name, float32, see `Backbone`.
 
     Raises:
-        UserError: If there is no network, no file, or the file is damaged or another network's.
+        UserError: If the download fails, or the file is missing, damaged or of another network.
     """
     if source == "random":
         return random_weights(name, seed)
@@ -55,17 +55,17 @@ def load_weights(name: str, source: str, seed: int = 0) -> dict[str, np.ndarray]
         return _downloaded(name)
     path = Path(source)
     if not path.is_file():
-        raise UserError(f"`backbone_weights={source}`: there is no such file; {_WAYS}")
+        raise UserError(f"`backbone_weights={source}`: file not found; {_REMEDIES}")
     weights = _from_npz(path) if path.suffix == ".npz" else _from_keras(name, path)
     _check(name, weights, path)
     return weights
 
 
 def random_weights(name: str, seed: int = 0) -> dict[str, np.ndarray]:
-    """Draws filters as He et al. (https://arxiv.org/abs/1502.01852) start them, and no biases.
+    """Draws filters by He initialization (https://arxiv.org/abs/1502.01852), with zero biases.
 
-    Even these describe textures: Ustyuzhaninov et al., https://arxiv.org/abs/1606.00021; He, Wang
-    and Hopcroft, https://arxiv.org/abs/1606.04801.
+    Random filters also describe textures: Ustyuzhaninov et al., https://arxiv.org/abs/1606.00021;
+    He, Wang and Hopcroft, https://arxiv.org/abs/1606.04801.
     """
     rng, weights = np.random.default_rng(seed), {}
     for layer, shape in kernel_shapes(name).items():
@@ -76,7 +76,7 @@ def random_weights(name: str, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def fingerprint(weights: Mapping[str, np.ndarray]) -> str:
-    """Computes a SHA-256 of weights rounded to float16, in the order of their names."""
+    """Computes the SHA-256 of weights rounded to float16, in the order of their names."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         digest.update(name.encode())
@@ -87,7 +87,7 @@ def fingerprint(weights: Mapping[str, np.ndarray]) -> str:
 def _check(name: str, weights: Mapping[str, np.ndarray], path: Path) -> None:
     for layer, values in weights.items():
         if not np.all(np.isfinite(values)):
-            raise UserError(f"{path} is damaged: {layer} holds values that are no numbers")
+            raise UserError(f"{path} is damaged: {layer} holds values that are not finite")
     found = fingerprint(weights)
     if name in FINGERPRINTS and found != FINGERPRINTS[name]:
         _log.warning(
@@ -104,7 +104,7 @@ def _from_npz(path: Path) -> dict[str, np.ndarray]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name].astype(np.float32) for name in stored.files}
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged or no .npz of weights: {error}") from error
+        raise UserError(f"{path} is damaged or not an .npz file of weights: {error}") from error
 
 
 def _from_keras(name: str, path: Path) -> dict[str, np.ndarray]:
@@ -112,12 +112,12 @@ def _from_keras(name: str, path: Path) -> dict[str, np.ndarray]:
     try:
         network.load_weights(path)
     except Exception as error:  # h5py and Keras raise almost every type.
-        raise UserError(f"{path} holds no weights of Keras' {name}: {error}") from error
+        raise UserError(f"{path} does not hold weights of Keras' {name}: {error}") from error
     return _of_network(network)
 
 
 def _downloaded(name: str) -> dict[str, np.ndarray]:
-    """Takes Keras' weights from its cache, or has it download them and verify their checksum."""
+    """Loads weights from Keras' cache, or lets Keras download them and verify their checksum."""
     file = f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     if not (home / "models" / file).is_file():
@@ -125,12 +125,12 @@ def _downloaded(name: str) -> dict[str, np.ndarray]:
             socket.create_connection((_HOST, 443), _SECONDS).close()
         except OSError as error:
             raise UserError(
-                f"cannot download the weights of {name} from {_HOST} ({error}); {_WAYS}"
+                f"cannot download the weights of {name} from {_HOST} ({error}); {_REMEDIES}"
             ) from error
     try:
         return _of_network(_network(name, "imagenet"))
     except Exception as error:  # urllib, h5py and Keras raise almost every type.
-        raise UserError(f"cannot download the weights of {name}: {error}; {_WAYS}") from error
+        raise UserError(f"cannot download the weights of {name}: {error}; {_REMEDIES}") from error
 
 
 def _network(name: str, weights: str | None) -> keras.Model:

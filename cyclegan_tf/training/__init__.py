@@ -1,1 +1,1 @@
-"""How a run happens: schedules, replicas, checkpoints, observers and the loop."""
+"""Training a run: schedules, replicas, checkpoints, observers and the loop."""

@@ -1,4 +1,4 @@
-"""What several workers have to agree on, and what is said when one of them is lost."""
+"""Agreement between several workers, and the error when one of them is lost."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,10 +13,10 @@ Gather = Callable[[Sequence[int]], np.ndarray]
 
 
 def make_gather(strategy: tf.distribute.Strategy, workers: Workers) -> Gather:
-    """Makes a function that every worker calls, with a few whole numbers, to get those of all.
+    """Creates a function that gathers a few integers from all workers; every worker must call it.
 
     Returns:
-        From n numbers to int64 of shape `(workers, n)`.
+        A function from n integers to int64 of shape `(workers, n)`.
     """
     replicas = strategy.num_replicas_in_sync // workers.count
 
@@ -31,34 +31,34 @@ def make_gather(strategy: tf.distribute.Strategy, workers: Workers) -> Gather:
 
 
 def check_agreement(gather: Gather, workers: Workers, facts: Mapping[str, int]) -> None:
-    """Checks that all workers are about to do the same; all of them have to call this.
+    """Checks that values are equal on all workers; every worker must call this.
 
     Args:
         gather: From `make_gather`.
-        workers: Who takes part.
-        facts: What has to be the same, by what to call it.
+        workers: The workers of the run.
+        facts: Values that must be equal, by the name to use in the error.
 
     Raises:
-        UserError: On every worker, if something is not.
+        UserError: On every worker, if a value differs.
     """
     columns = gather(list(facts.values())).T
     for name, values in zip(facts, columns, strict=True):
         if len(set(values)) > 1:
-            said = zip(workers.addresses, values, strict=True)
+            found = zip(workers.addresses, values, strict=True)
             raise UserError(
                 f"the workers do not agree on the {name} "
-                f"({', '.join(f'{address}: {value}' for address, value in said)}); they need the "
-                "same flags, the same pictures, and a `workdir` that all of them see"
+                f"({', '.join(f'{address}: {value}' for address, value in found)}); they need the "
+                "same flags, the same images, and a `workdir` that all of them see"
             )
 
 
 class WorkerLost(UserError):
-    """Another worker is gone, and with it what TensorFlow would wait for in order to end."""
+    """Another worker is gone; TensorFlow would wait for it forever when the process exits."""
 
     at_once = True
 
 
-# What TensorFlow raises when a worker does not answer, or is another process than before.
+# TensorFlow raises these when a worker does not answer or was replaced by another process.
 _FROM_OTHERS = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -70,10 +70,10 @@ _FROM_OTHERS = (
 
 @contextmanager
 def losing_workers(workers: Workers) -> Iterator[None]:
-    """Says who is gone when TensorFlow reports that a worker is.
+    """Converts TensorFlow's errors about a lost worker to one that names the worker.
 
     Raises:
-        WorkerLost: In place of TensorFlow's error.
+        WorkerLost: Instead of TensorFlow's error.
     """
     try:
         yield
@@ -86,5 +86,5 @@ def losing_workers(workers: Workers) -> Iterator[None]:
         who = f"the worker at {', '.join(gone)}" if gone else "another worker"
         raise WorkerLost(
             f"{who} is gone; the last checkpoint is kept. Start the same command on every machine "
-            "to go on from there"
+            "to resume"
         ) from error

@@ -1,5 +1,4 @@
-"""Replicas: one model on several GPUs, or on logical CPUs where there is no GPU; and on several
-machines."""
+"""Replicas: one model on several GPUs, on logical CPUs without GPUs, or on several machines."""
 
 import functools
 import logging
@@ -18,23 +17,24 @@ _log = logging.getLogger(__name__)
 def make_strategy(
     replicas: int | None, batch_size: int, workers: Workers = Workers(), wait: float = 300.0
 ) -> tf.distribute.Strategy:
-    """Chooses the devices of a run. Several workers meet here: TensorFlow must not have computed
-    anything before.
+    """Chooses the devices of a run and connects several workers.
+
+    With several workers, call it before TensorFlow computes anything.
 
     Args:
-        replicas: How many on each worker. None takes the largest number of GPUs that divides the
-            batch, and one CPU where there is no GPU; of several workers, each takes one replica.
-        batch_size: Pictures of each domain in a step, over all replicas.
-        workers: Who takes part.
-        wait: Seconds to wait for the others.
+        replicas: Replicas per worker. None uses the largest number of GPUs that divides the batch,
+            or one CPU without GPUs; with several workers, one replica each.
+        batch_size: Images of each domain per step, over all replicas.
+        workers: The workers of the run.
+        wait: Seconds to wait for the other workers.
 
     Returns:
         TensorFlow's default strategy for one replica, a `MirroredStrategy` for several, and a
         `MultiWorkerMirroredStrategy` for several workers.
 
     Raises:
-        UserError: If the batch cannot be divided, there are fewer devices than asked for, or
-            another worker does not come.
+        UserError: If the batch is not a multiple of the replicas, there are too few devices, or
+            another worker does not appear.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if replicas is None:
@@ -43,7 +43,7 @@ def make_strategy(
         among = f"{workers.count} workers of " if workers.count > 1 else ""
         raise UserError(
             f"`batch_size={batch_size}` cannot be divided among {among}`replicas={replicas}`; "
-            "make the batch a multiple of the replicas"
+            "use a multiple of the total number of replicas"
         )
     if gpus and replicas > len(gpus):
         raise UserError(f"`replicas={replicas}`: this machine has {len(gpus)} GPU(s)")
@@ -60,15 +60,15 @@ def make_strategy(
 def _default_replicas(gpus: int, batch_size: int, workers: Workers) -> int:
     if workers.count == 1:
         return max((n for n in range(1, gpus + 1) if batch_size % n == 0), default=1)
-    # All need the same number, and none knows how many GPUs the others have.
+    # All workers need the same number, and none knows how many GPUs the others have.
     if gpus > 1:
-        _log.info("taking 1 of %d GPUs; `replicas`, the same on all workers, takes more", gpus)
+        _log.info("using 1 of %d GPUs; set `replicas`, the same on all workers, to use more", gpus)
     return 1
 
 
 @functools.cache
 def _mirrored(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
-    # Two strategies over the same devices would use each other's collective keys.
+    # Two strategies over the same devices would share collective keys.
     return tf.distribute.MirroredStrategy(list(devices))
 
 
@@ -76,12 +76,12 @@ def _joined(
     workers: Workers, gpus: list[tf.config.PhysicalDevice], replicas: int, wait: float
 ) -> tf.distribute.Strategy:
     if not gpus and replicas > 1:
-        raise UserError(f"`replicas={replicas}`: a worker without GPUs has one; give `replicas=1`")
-    # This strategy takes every GPU that it sees.
+        raise UserError(f"`replicas={replicas}`: a worker without GPUs runs one; use `replicas=1`")
+    # The strategy uses every visible GPU.
     tf.config.set_visible_devices(gpus[:replicas], "GPU")
     workers.meet(wait)
-    _log.info("all %d workers are there; joining them, at most %g s", workers.count, wait)
-    # TensorFlow's own limit is an hour, in which no line of Python would run.
+    _log.info("all %d workers are reachable; connecting, at most %g s", workers.count, wait)
+    # TensorFlow's own timeout is an hour, during which no Python code runs.
     signal.alarm(math.ceil(wait))
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -90,7 +90,7 @@ def _joined(
 
 
 def device_name(workers: Workers = Workers()) -> str:
-    """Names what a run computes on, such as `NVIDIA H100 x 2` or `CPU, 2 cores, 2 workers`."""
+    """Returns the device of a run, such as `NVIDIA H100 x 2` or `CPU, 2 cores, 2 workers`."""
     gpus = tf.config.list_physical_devices("GPU")
     together = f", {workers.count} workers" if workers.count > 1 else ""
     if not gpus:
@@ -102,13 +102,13 @@ def device_name(workers: Workers = Workers()) -> str:
 def set_intra_op_threads(threads: int) -> None:
     """Sets how many CPU threads work within an operation.
 
-    TensorFlow takes this only before it has computed anything; later it stays as it is, which
-    is logged, for it changes the speed alone.
+    TensorFlow accepts this only before it has computed anything. Later calls have no effect and
+    log a warning instead of failing, because only the speed depends on it.
     """
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     except RuntimeError:
-        _log.warning("TensorFlow is already at work: `intra_op_threads` has no effect")
+        _log.warning("TensorFlow has already started: `intra_op_threads` has no effect")
 
 
 def _make_logical_cpus(count: int) -> None:
@@ -121,5 +121,5 @@ def _make_logical_cpus(count: int) -> None:
         tf.config.set_logical_device_configuration(cpu, devices)
     except RuntimeError as error:
         raise UserError(
-            f"{count} logical CPUs have to be asked for before TensorFlow computes anything"
+            f"{count} logical CPUs must be configured before TensorFlow computes anything"
         ) from error

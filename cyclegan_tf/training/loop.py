@@ -1,4 +1,4 @@
-"""The loop: step after step until the end, a signal, or a number that is none."""
+"""The training loop: runs steps until the end, a signal, or a value that is not finite."""
 
 import logging
 import math
@@ -15,25 +15,25 @@ from cyclegan_tf.training.observers import Observer
 
 _log = logging.getLogger(__name__)
 
-# Not what stood there before: a shell lets its background processes ignore SIGINT.
+# Not the former handlers: a shell makes its background processes ignore SIGINT.
 _ENDING: dict[int, Any] = {
     signal.SIGTERM: signal.SIG_DFL,
     signal.SIGINT: signal.default_int_handler,
 }
 
 _NORM = "gradient_norm"
-# A loss scale has fallen from its first value to 1 by then: what still overflows is no number.
+# By then the loss scale has fallen to 1: gradients that still overflow are not finite.
 _OVERFLOWS = 40
 
 
 class Interrupted(Exception):
-    """A signal asked the run to stop; it did, after a checkpoint."""
+    """A signal stopped the run after it saved a checkpoint."""
 
     def __init__(self, number: int, step: int) -> None:
         super().__init__(
-            f"stopped by {signal.Signals(number).name} at step {step}; checkpoint kept"
+            f"stopped by {signal.Signals(number).name} at step {step}; checkpoint saved"
         )
-        self.exit_status = 128 + number  # As a shell reports a process ended by this signal.
+        self.exit_status = 128 + number  # As a shell reports it.
 
 
 class NotFinite(UserError):
@@ -42,7 +42,7 @@ class NotFinite(UserError):
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 Step = Callable[[Batch], Mapping[str, tf.Tensor]]
-# Takes a number of steps on the next batches and gives the metrics of each.
+# Takes a number of steps on the next batches and returns the metrics of each.
 Take = Callable[[Iterator[Batch], int], Iterable[Mapping[str, float]]]
 
 
@@ -63,35 +63,34 @@ def train(
 
     Args:
         take: From `one_by_one` or `in_one_call`.
-        batches: The stream, standing at `start_step`.
+        batches: The input stream, positioned at `start_step`.
         start_step: Steps taken before.
-        stop_step: Steps taken when this ends.
+        stop_step: Total steps at the end.
         save: Writes a checkpoint of a step.
         save_every: Steps between checkpoints; one is also written at the end.
-        observers: Are told of every step. Those that have come are closed if the next one cannot
-            be made.
-        may_overflow: Whether gradient norms may be infinite now and then, as under loss
-            scaling, which leaves such updates out and lowers the scale.
-        steps_per_call: Steps that are taken before anybody looks; fewer where a checkpoint is due.
-        look_every: Steps between looks of observers at the networks, which are taken for due, too.
-        agree: Asked after every call, with the number of the signal that has come, or 0, for the
-            one to stop for: several workers have to stop at the same step.
+        observers: Called after every step. If creating one fails, the earlier ones are closed.
+        may_overflow: Whether gradient norms may occasionally be infinite, as with loss scaling,
+            which skips such updates and lowers the scale.
+        steps_per_call: Steps per call of `take`; fewer if a checkpoint or `look_every` is due.
+        look_every: Steps between observations of the networks (default: `save_every`).
+        agree: Called after every call of `take` with the number of the received signal, or 0.
+            Returns the signal to stop for, because all workers must stop at the same step.
 
     Raises:
-        NotFinite: If a number is not finite; nothing is saved then.
-        UserError: If a step needs more memory than the device has.
-        Interrupted: After SIGTERM or SIGINT, with a checkpoint. A second one ends the
+        NotFinite: If a metric is not finite; no checkpoint is saved then.
+        UserError: If the device runs out of memory.
+        Interrupted: After SIGTERM or SIGINT, with a checkpoint. A second signal ends the
             process at once.
     """
     overflows = 0
     step = start_step
     due = (save_every, look_every or save_every)
     with ExitStack() as stack, _signals() as received:
-        told = []
+        opened = []
         for observer in observers:
-            # Each is closed whatever others come to, and what fails first is what is told.
+            # Closes every observer even if one fails, and reports the first error.
             stack.push(_closing(observer))
-            told.append(observer)
+            opened.append(observer)
         stream = iter(batches)
         while step < stop_step:
             rest = (stop_step - step, *(every - step % every for every in due))
@@ -99,7 +98,7 @@ def train(
                 step += 1
                 overflows = overflows + 1 if _overflowed(metrics) else 0
                 _check_finite(metrics, step, may_overflow and overflows < _OVERFLOWS)
-                for observer in told:
+                for observer in opened:
                     observer.after_step(step, dict(metrics))
             number = agree(received[0] if received else 0)
             if step % save_every == 0 or step == stop_step or number:
@@ -111,7 +110,7 @@ def train(
 def _within_memory(
     taken: Iterable[Mapping[str, float]], step: int
 ) -> Iterator[Mapping[str, float]]:
-    """Passes metrics on; a device without enough memory becomes an error that says what to do."""
+    """Yields the metrics; converts an out-of-memory error to one that suggests remedies."""
     try:
         yield from taken
     except tf.errors.ResourceExhaustedError as error:
@@ -123,12 +122,12 @@ def _within_memory(
 
 
 def _closing(observer: Observer) -> Callable[..., None]:
-    """Returns an end of a `with` block that closes an observer."""
+    """Returns an exit callback that closes an observer."""
 
     def close(kind: object, error: BaseException | None, trace: object) -> None:
         try:
             observer.close()
-        except OSError:  # As after a disk that was full; the steps themselves are saved.
+        except OSError:  # For example on a full disk; the first error matters more.
             if error is None:
                 raise
 
@@ -136,12 +135,12 @@ def _closing(observer: Observer) -> Callable[..., None]:
 
 
 def one_by_one(step: Step) -> Take:
-    """Takes steps with a look at the metrics after each."""
+    """Creates a `Take` that returns to Python after every step."""
 
     def take(stream: Iterator[Batch], count: int) -> Iterator[dict[str, float]]:
         for _ in range(count):
             metrics = step(next(stream))
-            # One array comes to the host, not a dozen scalars that each wait for a GPU.
+            # One array is copied to the host, not a dozen scalars that each wait for a GPU.
             values = tf.stack(list(metrics.values())).numpy()
             yield dict(zip(metrics, map(float, values), strict=True))
 
@@ -149,7 +148,7 @@ def one_by_one(step: Step) -> Take:
 
 
 def in_one_call(step: Step) -> Take:
-    """Takes steps in one call of the graph, so that an accelerator need not wait for Python."""
+    """Creates a `Take` that runs all steps in one graph call: a GPU need not wait for Python."""
     names: list[str] = []
 
     @tf.function(reduce_retracing=True)
@@ -176,23 +175,23 @@ def distributed_step(
     """Compiles a training step that runs on every replica of a strategy.
 
     Args:
-        strategy: Where it runs.
-        train_step: Takes a replica's part of a batch and gives scalars that are the same on
+        strategy: The strategy to run in.
+        train_step: Takes a replica's part of a batch and returns scalars that are equal on
             every replica.
-        jit_compile: Whether XLA compiles it.
+        jit_compile: Whether to compile it with XLA.
 
     Raises:
-        UserError: If XLA is asked for on several replicas without GPUs.
+        UserError: If `jit_compile` is set with several replicas on CPUs.
     """
     if (
         jit_compile
         and strategy.num_replicas_in_sync > 1
         and not tf.config.list_physical_devices("GPU")
     ):
-        raise UserError("`jit_compile` works on several replicas only where these are GPUs")
+        raise UserError("`jit_compile` with several replicas needs GPUs; use `replicas=1`")
     replica_step = tf.function(train_step, jit_compile=True) if jit_compile else train_step
 
-    # Pictures may differ in size; each must not cost a trace of its own.
+    # Images may differ in size; avoid one trace per size.
     @tf.function(reduce_retracing=True)
     def step(batch: Batch) -> Mapping[str, tf.Tensor]:
         scalars = strategy.run(replica_step, args=(batch,))
@@ -211,7 +210,7 @@ def _check_finite(metrics: Mapping[str, float], step: int, may_overflow: bool) -
     for name, value in metrics.items():
         if not math.isfinite(value) and not (may_overflow and name.endswith(_NORM)):
             raise NotFinite(
-                f"{name} became {value} at step {step}; the last checkpoint is from before. "
+                f"{name} became {value} at step {step}; earlier checkpoints are kept. "
                 "Try a lower `learning_rate`, or `precision=float32`, in another `workdir`"
             )
 
@@ -223,7 +222,7 @@ def _signals() -> Iterator[list[int]]:
 
     def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        _log.warning("stopping after this step (again to stop at once)")
+        _log.warning("stopping after this step (signal again to stop at once)")
         for handled, ending in _ENDING.items():
             signal.signal(handled, ending)
 

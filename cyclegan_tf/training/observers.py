@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: progress, figures, curves and sample pictures."""
+"""Observers of training: progress bar, metrics log, clock, TensorBoard and sample images."""
 
 import contextlib
 import json
@@ -21,22 +21,22 @@ Metrics = dict[str, float]
 
 
 class Observer(Protocol):
-    """Something that is told of every step."""
+    """Interface of an observer, which is called after every step."""
 
     def after_step(self, step: int, metrics: Metrics) -> None:
-        """Is called when `step` steps have been taken; `metrics` are those of the last one."""
+        """Handles the end of a step: `step` steps are done; `metrics` are of the last one."""
 
     def close(self) -> None:
-        """Is called once, however the run ends."""
+        """Releases resources; called once, however the run ends."""
 
 
 class ProgressBar:
-    """A line with the losses, pictures a second and the time left.
+    """Shows a progress bar with the losses, images per second and the time left.
 
     Args:
         start_step: Steps taken before.
         stop_step: Step at which the run ends.
-        batch_size: Pictures of each domain in a step.
+        batch_size: Images of each domain per step.
     """
 
     _SHOWN = {
@@ -67,11 +67,11 @@ class ProgressBar:
 
 
 class MetricsLog:
-    """Appends a JSON object a line to a file: `step` and the metrics of that step.
+    """Appends one JSON object per line to a file: `step` and the metrics of that step.
 
     Args:
-        path: The file. Lines after `start_step`, left by a run that was killed after its
-            last checkpoint, are dropped, so that no step appears twice; so are damaged ones.
+        path: The file. Damaged lines are dropped, and so are lines after `start_step`, left by a
+            run that was killed after its last checkpoint: no step appears twice.
         start_step: Steps taken before.
         every: Steps between lines.
     """
@@ -86,7 +86,7 @@ class MetricsLog:
 
     def after_step(self, step: int, metrics: Metrics) -> None:
         if step % self._every == 0:
-            # JSON has no infinity, which a gradient may have where losses are scaled.
+            # JSON has no infinity; with loss scaling, a gradient norm may be infinite.
             finite = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
             line = json.dumps({"step": step, **finite}, allow_nan=False) + "\n"
             with naming(self._path), self._path.open("a") as file:
@@ -97,16 +97,16 @@ class MetricsLog:
 
 
 class Clock:
-    """Keeps what a run has cost so far in a JSON file: `step`, `seconds`, and on what `device`.
+    """Records the training time of a run in a JSON file: `step`, `seconds` and `device`.
 
-    Seconds are of the loop, with what observers and checkpoints take, over all times the run was
-    continued; they count even where steps were lost.
+    Seconds are wall-clock time of the loop, including observers and checkpoints, summed over all
+    resumptions of the run and including steps that were lost.
 
     Args:
         path: The file.
-        start_step: Steps taken before; at 0, the clock starts anew.
-        every: Steps between writing, beside the end.
-        device: What trains, for readers.
+        start_step: Steps taken before; 0 resets the clock.
+        every: Steps between writes; it is also written at the end.
+        device: Name of the device.
     """
 
     def __init__(self, path: Path, start_step: int, every: int, device: str) -> None:
@@ -129,10 +129,10 @@ class Clock:
 
 
 def tensorboard_writer(folder: Path) -> tf.summary.SummaryWriter:
-    """Makes what writes a folder for TensorBoard.
+    """Creates a summary writer for a TensorBoard folder.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the folder cannot be written.
     """
     with _like_a_file():
         return tf.summary.create_file_writer(str(folder))
@@ -142,10 +142,10 @@ class TensorBoardLog:
     """Writes the metrics, the learning rate and the speed as TensorBoard scalars.
 
     Args:
-        writer: Where to; it is closed with this.
+        writer: Summary writer; closed with the observer.
         every: Steps between points.
-        batch_size: Pictures of each domain in a step.
-        learning_rate: Gives the present rate.
+        batch_size: Images of each domain per step.
+        learning_rate: Returns the current learning rate.
     """
 
     def __init__(
@@ -174,13 +174,13 @@ class TensorBoardLog:
 
 
 class SamplePictures:
-    """Draws how the networks translate a few fixed pictures, as files and for TensorBoard.
+    """Writes sheets with translations of a few fixed images, as files and to TensorBoard.
 
     Args:
-        folder: For `step-NNNNNNNN.png`.
-        every: Steps between pictures.
-        draw: Makes the sheet, uint8 `(height, width, 3)`.
-        writer: TensorBoard's.
+        folder: Folder of the files `step-NNNNNNNN.png`.
+        every: Steps between sheets.
+        draw: Renders the sheet, uint8 `(height, width, 3)`.
+        writer: Summary writer of TensorBoard.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ class SamplePictures:
             self.show(step)
 
     def show(self, step: int) -> None:
-        """Draws the sheet of a step at once."""
+        """Renders and writes the sheet of a step now."""
         sheet = self._draw()
         write_image(self._folder / f"{step_name(step)}.png", sheet)
         with _writing(self._writer, step):
@@ -212,10 +212,10 @@ class SamplePictures:
 
 @contextlib.contextmanager
 def _writing(writer: tf.summary.SummaryWriter, step: int) -> Iterator[None]:
-    """Lets `tf.summary` write what is of a step.
+    """Directs `tf.summary` to a writer at a step.
 
-    All of it has to be arrays: of a Python number, TensorFlow keeps the tensor for good, so that
-    a long run's numbers would fill the memory.
+    Pass arrays, not Python numbers: TensorFlow caches a tensor for each Python number forever,
+    which would fill the memory in a long run.
     """
     with _like_a_file(), writer.as_default(step=np.asarray(step, np.int64)):
         yield
@@ -223,7 +223,7 @@ def _writing(writer: tf.summary.SummaryWriter, step: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _like_a_file() -> Iterator[None]:
-    """Lets TensorBoard's writer fail as other files do."""
+    """Converts errors of TensorBoard's writer to `OSError`."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -231,7 +231,7 @@ def _like_a_file() -> Iterator[None]:
 
 
 class _Speed:
-    """Pictures a second, smoothed over about twenty steps."""
+    """Measures images per second, smoothed over about twenty steps."""
 
     def __init__(self, batch_size: int) -> None:
         self._batch_size = batch_size
@@ -239,7 +239,7 @@ class _Speed:
         self._seconds: float | None = None
 
     def after_step(self) -> float:
-        """Returns the speed, or 0 after the first step, whose time is that of compiling."""
+        """Returns the speed, or 0 after the first step, which includes compilation."""
         now = time.monotonic()
         last, self._last = self._last, now
         if last is None:

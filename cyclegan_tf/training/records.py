@@ -1,4 +1,4 @@
-"""Reading what a run has written down, also while it goes on; nothing here needs TensorFlow."""
+"""Reads the records of a run, also while it trains, without importing TensorFlow."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Returns the object in a JSON file; None where there is no such file, or it is damaged."""
+    """Returns the object in a JSON file, or None if the file is missing or damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -20,22 +20,22 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def read_clock(path: Path) -> dict[str, Any] | None:
-    """Returns what `observers.Clock` wrote; None where there is nothing, or it is damaged."""
+    """Returns the record of `observers.Clock`, or None if it is missing or damaged."""
     found = read_json(path) or {}
     kinds = ("step", "seconds", "device")
     return {kind: found[kind] for kind in kinds} if all(k in found for k in kinds) else None
 
 
 def read_metrics(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Reads what `observers.MetricsLog` wrote.
+    """Reads the file of `observers.MetricsLog`.
 
     Args:
-        path: Of a file that may be missing. Lines that are no JSON object with a step are passed
-            over, since the last one may be half written.
+        path: The file, which may be missing. Lines that are not JSON objects with a step are
+            skipped, because the last one may be half-written.
 
     Returns:
-        The steps of the lines, int64 ascending, and by name the metrics of these steps, float64;
-        NaN where a line has none, or one that is no finite number.
+        The steps, int64 ascending, and the metrics at these steps by name, float64; NaN if a line
+        lacks the metric or its value is not finite.
     """
     steps = array("q")
     columns: dict[str, Any] = {}
@@ -47,18 +47,18 @@ def read_metrics(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         steps.append(step)
     for column in columns.values():
         column.extend([float("nan")] * (len(steps) - len(column)))
-    # What was written later holds where a step appears twice.
+    # If a step appears twice, the later line counts.
     order, first = np.unique(np.array(steps, np.int64)[::-1], return_index=True)
     found = {name: np.array(column)[::-1][first] for name, column in columns.items()}
     return order, {name: np.where(np.isfinite(x), x, np.nan) for name, x in found.items()}
 
 
 def read_line(line: str) -> tuple[int, dict[str, float]] | None:
-    """Reads a line that `observers.MetricsLog` wrote.
+    """Parses a line of `observers.MetricsLog`.
 
     Returns:
-        The step, and the numbers by name; None for what is no JSON object with a step, as the last
-        line of a run that was killed may be.
+        The step and the metrics by name, or None if the line is not a JSON object with a step,
+        such as the last line of a run that was killed.
     """
     try:
         row = json.loads(line)
@@ -76,16 +76,16 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def step_name(step: int) -> str:
-    """Returns what files and folders of a step are called, without a suffix."""
+    """Returns the name of a step's files and folders, without a suffix."""
     return f"step-{step:08d}"
 
 
 def step_files(folder: Path, suffix: str) -> dict[int, Path]:
-    """Finds the files of a folder that are named by a step, see `step_name`, and a suffix.
+    """Finds the files in a folder that are named after a step, see `step_name`.
 
     Args:
-        folder: Where to look; it may be missing.
-        suffix: With its dot.
+        folder: The folder, which may be missing.
+        suffix: Suffix of the files, including the dot.
 
     Returns:
         The paths by step, ascending.

@@ -15,15 +15,15 @@ def learning_rate(
     decay_epochs: int,
     decay_every: int = 50,
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Returns what an optimizer takes as its learning rate.
+    """Creates the learning rate of an optimizer.
 
     Args:
         schedule: `linear`, `step`, `cosine` or `constant`.
-        initial: The rate of the first epoch.
+        initial: Learning rate of the first epoch.
         steps_per_epoch: Steps of an epoch.
         epochs: Epochs at the initial rate, for `linear`.
-        decay_epochs: Epochs of the descent, for `linear`. `cosine` descends over both.
-        decay_every: Epochs between the drops, for `step`.
+        decay_epochs: Epochs of decay, for `linear`. `cosine` decays over `epochs + decay_epochs`.
+        decay_every: Epochs between decays, for `step`.
 
     Raises:
         ValueError: If the schedule is unknown.
@@ -40,12 +40,12 @@ def learning_rate(
 
 
 class _EpochDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Base of the schedules: a factor that changes at epoch ends, as in the published code.
+    """Base class of the schedules, whose factor changes at epoch ends, as in the published code.
 
     Args:
-        initial: The rate of the first epoch.
+        initial: Learning rate of the first epoch.
         steps_per_epoch: Steps of an epoch.
-        **lengths: What the schedule has beside; attributes of these names.
+        **lengths: Further integers of the schedule; stored as attributes of these names.
     """
 
     def __init__(self, initial: float, steps_per_epoch: int, **lengths: int) -> None:
@@ -69,19 +69,19 @@ class _EpochDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class LinearDecay(_EpochDecay):
-    """Holds the rate for some epochs, then lowers it in equal steps, epoch by epoch.
+    """Keeps the learning rate constant, then lowers it linearly, epoch by epoch.
 
     In the zero-based epoch e the factor is 1 - max(0, e + 1 - epochs) / (decay_epochs + 1),
-    so that the last epoch is not lost at rate zero.
+    so that the last epoch still has a learning rate above 0.
 
     Args:
-        initial: The rate of the first epoch.
+        initial: Learning rate of the first epoch.
         steps_per_epoch: Steps of an epoch.
         epochs: Epochs at the initial rate.
-        decay_epochs: Epochs after these.
+        decay_epochs: Epochs of decay after these.
 
     Reference:
-        The official PyTorch code, where it steps at the end of an epoch; Zhu et al.,
+        The official PyTorch code, which steps at the end of an epoch; Zhu et al.,
         https://arxiv.org/abs/1703.10593, section 4
     """
 
@@ -97,12 +97,12 @@ class LinearDecay(_EpochDecay):
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class StepDecay(_EpochDecay):
-    """Takes a tenth of the rate after every few epochs.
+    """Divides the learning rate by 10 after every `decay_every` epochs.
 
     Args:
-        initial: The rate of the first epoch.
+        initial: Learning rate of the first epoch.
         steps_per_epoch: Steps of an epoch.
-        decay_every: Epochs between the drops.
+        decay_every: Epochs between decays.
     """
 
     def __init__(self, initial: float, steps_per_epoch: int, decay_every: int) -> None:
@@ -114,15 +114,15 @@ class StepDecay(_EpochDecay):
 
 @keras.saving.register_keras_serializable("cyclegan_tf")
 class CosineDecay(_EpochDecay):
-    """Lowers the rate along half a cosine wave: in epoch e the factor (1 + cos(pi e / epochs)) / 2.
+    """Lowers the rate along half a cosine wave, by (1 + cos(pi e / epochs)) / 2 in epoch e.
 
-    Differs from the official code, whose wave ends with the epochs at the full rate, after which
-    it rises again: here it ends with the run.
+    Differs from the official code, where the wave spans only the epochs at the full rate and then
+    rises again: here it spans the whole run.
 
     Args:
-        initial: The rate of the first epoch.
+        initial: Learning rate of the first epoch.
         steps_per_epoch: Steps of an epoch.
-        epochs: All epochs of the run.
+        epochs: Total epochs of the run.
 
     Reference:
         Loshchilov and Hutter, https://arxiv.org/abs/1608.03983, without restarts

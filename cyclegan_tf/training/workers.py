@@ -1,6 +1,6 @@
-"""Several workers: the processes of one run, on one machine or several, as `TF_CONFIG` says.
+"""Workers: the processes of one run, on one machine or several, configured by `TF_CONFIG`.
 
-Needs no TensorFlow, so that mistakes are answered before that is imported.
+Does not import TensorFlow, so that errors are reported without waiting for it.
 """
 
 import json
@@ -20,12 +20,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Workers:
-    """The workers of a run, and which of them this process is. By default, it is alone.
+    """The workers of a run, and the index of this process. The default is a single process.
 
     Args:
-        addresses: `host:port` of each, where the host is a name or an IPv4 address. The first is
-            the chief, which alone writes.
-        index: Of this process.
+        addresses: `host:port` of each worker; the host is a name or an IPv4 address. The first is
+            the chief, the only worker that writes files.
+        index: Index of this process in `addresses`.
     """
 
     addresses: tuple[str, ...] = ("",)
@@ -41,19 +41,19 @@ class Workers:
 
     @property
     def others(self) -> list[str]:
-        """Addresses of all but this process."""
+        """Addresses of all other workers."""
         return [a for i, a in enumerate(self.addresses) if i != self.index]
 
     def meet(self, seconds: float) -> None:
-        """Waits until each of the others has been seen to listen at its address.
+        """Waits until every other worker listens at its address.
 
-        TensorFlow would wait for an hour, and not say for whom.
+        TensorFlow would wait for an hour without reporting which worker is missing.
 
         Args:
-            seconds: How long to wait.
+            seconds: Longest time to wait.
 
         Raises:
-            UserError: If one has not come by then, or this process' own port is taken.
+            UserError: If a worker is still missing then, or this process' port is in use.
         """
         deadline = time.monotonic() + seconds
         with _listening(self.addresses[self.index]):
@@ -63,8 +63,8 @@ class Workers:
             while missing:
                 if time.monotonic() > deadline:
                     raise UserError(
-                        f"after {seconds:g} s nobody answers at {', '.join(missing)}: start the "
-                        "same command on every machine of TF_CONFIG, and look at addresses and "
+                        f"no worker answers at {', '.join(missing)} after {seconds:g} s: start the "
+                        "same command on every machine of TF_CONFIG, and check addresses and "
                         "firewalls; `wait_for_workers` sets how long to wait"
                     )
                 time.sleep(0.2)
@@ -72,34 +72,34 @@ class Workers:
 
 
 def find_workers(environment: Mapping[str, str] = os.environ) -> Workers:
-    """Reads `TF_CONFIG`: addresses by role in `cluster`, and this process' place in `task`.
+    """Reads `TF_CONFIG`: addresses by role in `cluster`, and this process' index in `task`.
 
     Args:
-        environment: Variables by name.
+        environment: Environment variables by name.
 
     Returns:
-        A process that is alone if there is no `TF_CONFIG`, or it names one worker.
+        The workers; a single process if `TF_CONFIG` is missing or names one worker.
 
     Raises:
-        UserError: If it says anything that this cannot be run by.
+        UserError: If `TF_CONFIG` is malformed or unsupported.
     """
     text = environment.get("TF_CONFIG", "")
     if not text.strip():
         return Workers()
     try:
-        said = json.loads(text)
+        data = json.loads(text)
     except ValueError as error:
-        raise UserError(f"TF_CONFIG is no JSON: {error}") from None
-    cluster, task = (said.get(k) if isinstance(said, dict) else None for k in ("cluster", "task"))
+        raise UserError(f"TF_CONFIG is not valid JSON: {error}") from None
+    cluster, task = (data.get(k) if isinstance(data, dict) else None for k in ("cluster", "task"))
     if not isinstance(cluster, dict) or not isinstance(task, dict):
         raise UserError('TF_CONFIG needs the objects "cluster" and "task"; see docs/distributed.md')
     if unknown := sorted({*cluster, str(task.get("type"))} - {"chief", "worker"}):
         raise UserError(
-            f"TF_CONFIG has the role {' and '.join(unknown)}; a run knows chief and worker alone"
+            f"TF_CONFIG has the role {' and '.join(unknown)}; supported roles are chief and worker"
         )
     chiefs, workers = (_addresses(cluster.get(role, []), role) for role in ("chief", "worker"))
     if len(chiefs) > 1:
-        raise UserError(f"TF_CONFIG has {len(chiefs)} chiefs; one can be the chief")
+        raise UserError(f"TF_CONFIG has {len(chiefs)} chiefs; expected at most one")
     addresses = (*chiefs, *workers)
     if len(set(addresses)) != len(addresses):
         raise UserError(f"TF_CONFIG names an address twice: {', '.join(addresses)}")
@@ -107,8 +107,7 @@ def find_workers(environment: Mapping[str, str] = os.environ) -> Workers:
     index = task.get("index")
     if type(index) is not int or not 0 <= index < len(mine):
         raise UserError(
-            f"TF_CONFIG: there is no {task['type']} {index} among {len(mine)}; expected an "
-            "index from 0 on"
+            f"TF_CONFIG has no {task['type']} {index} among {len(mine)}; expected an index from 0"
         )
     if len(addresses) == 1:
         return Workers()
@@ -116,7 +115,7 @@ def find_workers(environment: Mapping[str, str] = os.environ) -> Workers:
 
 
 def absent(addresses: list[str]) -> list[str]:
-    """Returns the addresses at which nobody answers."""
+    """Returns the addresses at which no worker answers."""
     return [address for address in addresses if not _answers(address)]
 
 
@@ -126,11 +125,11 @@ def _addresses(given: Any, role: str) -> list[str]:
     for address in given:
         host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
         if not (host and port.isdecimal() and 0 < int(port) < 2**16):
-            raise UserError(f"TF_CONFIG: {address!r} is no address; expected host:port")
+            raise UserError(f"TF_CONFIG: {address!r} is not an address; expected host:port")
         if ":" in host:
             raise UserError(
-                f"TF_CONFIG: {address!r} is an IPv6 address, and workers meet over IPv4 alone; "
-                "give a name or an IPv4 address"
+                f"TF_CONFIG: {address!r} is an IPv6 address, but workers support only IPv4; "
+                "use a host name or an IPv4 address"
             )
     return given
 
@@ -150,14 +149,14 @@ def _answers(address: str) -> bool:
 
 @contextmanager
 def _listening(address: str) -> Iterator[None]:
-    """Lets others see that this process is there, where TensorFlow is going to listen."""
+    """Listens at the port that TensorFlow will use, so that other workers see this process."""
     port = _split(address)[1]
     try:
         listener = socket.create_server(("", port), backlog=64)
     except OSError as error:
         raise UserError(
-            f"TF_CONFIG: cannot listen on port {port} ({error.strerror}); is another run, or "
-            "another worker, there already?"
+            f"TF_CONFIG: cannot listen on port {port} ({error.strerror}); is another run "
+            "or worker using it?"
         ) from None
     with listener:
         yield

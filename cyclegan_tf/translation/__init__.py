@@ -1,1 +1,1 @@
-"""From a trained run to translated files."""
+"""Translating files with a trained run."""

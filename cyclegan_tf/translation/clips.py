@@ -1,4 +1,4 @@
-"""Clips: animated GIFs, and videos through PyAV. Frames in, as many frames out, the same kind."""
+"""Clips: animated GIFs, and videos through PyAV, converted frame by frame."""
 
 import errno
 from collections import deque
@@ -15,7 +15,7 @@ from cyclegan_tf.files import replacing
 from cyclegan_tf.images.headers import read_header
 from cyclegan_tf.images.images import UnreadableImageError, from_pillow, open_image, to_pillow
 
-# Containers by suffix, with a codec that players of each know, and how well it shall keep pictures.
+# Containers by suffix, with a widely supported codec and its quality settings.
 _CONTAINERS = {
     ".mp4": ("mp4", "libx264", {"crf": "18"}),
     ".mov": ("mov", "libx264", {"crf": "18"}),
@@ -25,18 +25,18 @@ _CONTAINERS = {
 }
 VIDEO_SUFFIXES = frozenset(_CONTAINERS)
 
-# From an iterator over frames, uint8 `(height, width, channels)`, to one of as many.
+# Maps an iterator over frames, uint8 `(height, width, channels)`, to one of equal length.
 Process = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
 
 
 def convert_clip(source: Path, target: Path, channels: int, process: Process) -> None:
-    """Writes a clip whose frames come from another's, with their times.
+    """Processes the frames of a clip and writes them, with the same timing, to another.
 
     Args:
         source: An animated GIF or a video.
-        target: The same kind; it appears whole or not at all.
-        channels: Of the frames that are processed; frames out may have others.
-        process: What to do with the frames.
+        target: A file of the same kind, written atomically.
+        channels: Channels of the frames passed to `process`; its output may have others.
+        process: Processes the frames.
 
     Raises:
         UnreadableImageError: If the source cannot be read.
@@ -51,7 +51,7 @@ def convert_clip(source: Path, target: Path, channels: int, process: Process) ->
 
 
 def count_frames(source: Path) -> int | None:
-    """Returns how many frames a clip has, if it says so.
+    """Returns the number of frames in a clip, or None if its header lacks it.
 
     Raises:
         UnreadableImageError: If it cannot be read.
@@ -78,14 +78,14 @@ def _convert_gif(source: Path, partial: Path, channels: int, process: Process) -
 
     def timed() -> Iterator[Image.Image]:
         for pixels in process(frames()):
-            picture = to_pillow(pixels)
-            picture.info["duration"] = durations.popleft()
-            yield picture
+            image = to_pillow(pixels)
+            image.info["duration"] = durations.popleft()
+            yield image
 
     with open_image(source) as image:
         loop = {"loop": image.info["loop"]} if "loop" in image.info else {}
-    pictures = timed()
-    next(pictures).save(partial, "GIF", save_all=True, append_images=pictures, **loop)
+    images = timed()
+    next(images).save(partial, "GIF", save_all=True, append_images=images, **loop)
 
 
 def _convert_video(
@@ -96,7 +96,7 @@ def _convert_video(
     try:
         with av.open(str(source)) as video, av.open(str(partial), "w", container) as result:
             if not video.streams.video:
-                raise UnreadableImageError(f"{source}: it has no pictures")
+                raise UnreadableImageError(f"{source}: no video stream found")
             shown = video.streams.video[0]
             shown.thread_type = "AUTO"
             written = result.add_stream(codec, shown.average_rate or 25, options=quality)
@@ -130,7 +130,7 @@ def _convert_video(
 
 
 def _upright(frame: Any, channels: int) -> np.ndarray:
-    """Returns a frame's pixels, turned as the camera says."""
+    """Returns a frame's pixels, rotated as its metadata specifies."""
     pixels = from_pillow(frame.to_image(), channels)
     return np.rot90(pixels, frame.rotation // 90)
 
@@ -138,7 +138,7 @@ def _upright(frame: Any, channels: int) -> np.ndarray:
 def _set_size(stream: Any, frame: Any, time_base: Fraction) -> None:
     stream.width, stream.height = frame.width, frame.height
     stream.codec_context.time_base = time_base
-    # Colours at half the size, as players expect, need even sides.
+    # Chroma subsampling, which players expect, needs even sides.
     odd = frame.width % 2 or frame.height % 2
     stream.pix_fmt = "yuv444p" if odd and stream.codec_context.name != "mpeg4" else "yuv420p"
 
@@ -147,7 +147,5 @@ def _pyav() -> Any:
     try:
         import av
     except ImportError:
-        raise UserError(
-            "videos are read and written by PyAV: pip install 'cyclegan_tf[video]'"
-        ) from None
+        raise UserError("videos need PyAV: pip install 'cyclegan_tf[video]'") from None
     return av

@@ -1,4 +1,4 @@
-"""Translating files: a picture, a clip or a folder, begun again wherever it was stopped."""
+"""Translates files, an image, a clip or a folder, and resumes after interruptions."""
 
 import hashlib
 import logging
@@ -33,28 +33,28 @@ def translate_files(
     about: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> Translated:
-    """Translates a picture or a clip, or all of them below a folder.
+    """Translates an image or a clip, or all of them in a folder and its subfolders.
 
-    A call with the same arguments goes on where the last one ended, however it ended. The
-    output's `manifest.jsonl` lists what was written and what failed, see `ledger.Ledger`.
+    A call with the same arguments resumes after an interruption and skips finished files. The
+    output's `manifest.jsonl` lists written and failed files, see `ledger.Ledger`.
 
     Args:
-        generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
+        generator: float32 `(batch, height, width, channels)` in [-1, 1], both input and output.
         source: A file or a folder.
-        output: A folder; a translation keeps its picture's path below `source`, and its stem.
+        output: A folder; each translation keeps the path of its input below `source`, and its stem.
         options: How files are translated and written.
-        side_by_side: A folder for sheets of input and translation, if wanted; of pictures only.
-        overwrite: Whether to begin anew, and to remove what was translated before.
-        about: Where the generator comes from, for the manifest, as JSON can hold it; has to
-            agree with what lies in `output`.
-        progress: Whether to show a bar.
+        side_by_side: Folder for sheets of input and translation, of images only (default: none).
+        overwrite: Whether to start over and remove earlier translations.
+        about: Origin of the generator for the manifest, JSON-serializable; must match existing
+            translations in `output`.
+        progress: Whether to show a progress bar.
 
     Returns:
-        What was written and what failed; a file that cannot be read does not stop the others.
+        Written, skipped and failed files; an unreadable file does not stop the others.
 
     Raises:
-        UserError: If there is nothing to translate, two pictures would get one name, the
-            output lies in the input, holds translations made otherwise, or cannot be written.
+        UserError: If there is nothing to translate, two inputs have the same target, the output
+            is inside the input, has translations with other options, or cannot be written.
     """
     source, output = Path(source), Path(output)
     sheets = Path(side_by_side) if side_by_side else None
@@ -62,11 +62,11 @@ def translate_files(
     _check_labels(generator, options)
     tasks, failures, ignored = find_tasks(source, options.output_format)
     count = len(tasks) + len(failures)
-    _log.info("%s: %d pictures and clips, %d other files ignored", source, count, ignored)
+    _log.info("%s: %d images and clips, %d other files ignored", source, count, ignored)
     for folder in [output, *([sheets] if sheets else [])]:
         check_output(source, folder, [task.target for task in tasks])
     if sheets and sheets.resolve() == output.resolve():
-        raise UserError(f"sheets and translations need folders of their own, not both {output}")
+        raise UserError(f"sheets and translations need separate folders, not both {output}")
     root = source.parent if source.is_file() else source
     made_by = {
         **(about or {}),
@@ -84,12 +84,12 @@ def translate_files(
 
 
 def _changing_results(options: TranslationOptions) -> dict[str, Any]:
-    """Returns the options that a folder's translations have to share.
+    """Returns the options that all translations in a folder must share.
 
-    Batches are not among them: they may change a level by rounding, and memory may call for
-    smaller ones midway.
+    `batch_size` is not among them: it changes results only by rounding, and users may have to
+    reduce it midway if memory runs out.
     """
-    # Options of version 0.1.0 have these values now; folders that it began can be completed.
+    # Fixed values of former options, so that folders started by version 0.1.0 can be completed.
     former = {"bit_depth": 8, "statistics_tiles": 0}
     return {n: value for n, value in asdict(options).items() if n != "batch_size"} | former
 
@@ -98,13 +98,13 @@ def _check_labels(generator: keras.Model, options: TranslationOptions) -> None:
     lossy = options.output_format in ("jpg", "webp")
     if isinstance(generator.layers[-1], LabelMap) and (lossy or options.smoothing):
         raise UserError(
-            "the network gives class numbers, which need `output_format=png` or bmp, and "
+            "the network outputs class indices, which need `output_format=png` or bmp, and "
             "`smoothing=0`"
         )
 
 
 def _digest(generator: keras.Model) -> str:
-    """Returns what tells a generator's weights from others."""
+    """Returns a hash that identifies a generator's weights."""
     digest = hashlib.sha256()
     for weights in generator.get_weights():
         digest.update(np.ascontiguousarray(weights).data)

@@ -1,4 +1,4 @@
-"""How restless a translated clip is, and making it less so."""
+"""Measures and reduces the flicker of translated clips."""
 
 from collections.abc import Callable
 
@@ -7,18 +7,18 @@ from scipy import ndimage
 
 from cyclegan_tf.errors import UserError
 
-# Changes, in levels of 255, by which a pixel counts as moving: its own, and that of the mean of
-# its neighbourhood, which is still under the noise of a camera or of compression.
+# Scales of change (0-255) at which a pixel counts as moving: its own change, and that of its
+# neighbourhood's mean, which averages out camera and compression noise.
 _MOVED, _MOVED_NEARBY = 24.0, 3.0
 _NEIGHBOURHOOD = 5
 
 
 class Flicker:
-    """Compares how much frames change after translation with how much they change before.
+    """Measures the change between translated frames relative to the input's.
 
-    `ratio` is the mean absolute change between consecutive translated frames over that between
-    consecutive input frames: 1 if the translation moves as much as the clip. None where the clip
-    does not move, or has a single frame.
+    `ratio` is the mean absolute change between consecutive translated frames, divided by the
+    change between consecutive input frames: 1 if the translation moves as much as the clip. It
+    is None if the clip does not move or has a single frame.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Flicker:
         self._changes = np.zeros(2)
 
     def see(self, frame: np.ndarray, translated: np.ndarray) -> None:
-        """Takes the next frame and its translation: uint8 `(height, width, channels)`."""
+        """Adds the next frame and its translation, uint8 `(height, width, channels)`."""
         if self._last is not None:
             pairs = zip(self._last, (frame, translated), strict=True)
             self._changes += [_change(before, after).mean() for before, after in pairs]
@@ -39,19 +39,19 @@ class Flicker:
 
 
 def smoother(strength: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Makes a function that takes flicker from where a clip stands still.
+    """Creates a function that smooths flicker in static regions of a clip.
 
-    What a translation adds to its frame, seen without fine detail, is averaged over frames: the
-    one n frames back weighs `strength ** n`. So the noise of the input is averaged, too, and a
-    slow change of light is not, for the translation rests on the present frame. A pixel that
-    changed, or whose neighbourhood did, starts anew, so that nothing is dragged behind what moves.
+    The difference between translation and blurred frame is averaged over frames; n frames back
+    the weight is `strength ** n`. This also averages the input's noise, but keeps slow changes
+    of light, because the blurred current frame is added back. The average restarts where a pixel
+    or its neighbourhood changes, so that moving objects leave no trails.
 
     Args:
-        strength: In [0, 1); 0 changes nothing.
+        strength: Strength of the smoothing, in [0, 1); 0 disables it.
 
     Returns:
-        A function that takes one frame after another, and its translation, uint8
-        `(height, width, channels)`, and gives the translation to show.
+        A function to call with each frame and its translation in order, uint8
+        `(height, width, channels)`; it returns the smoothed translation.
 
     Raises:
         UserError: From that function, if frame and translation differ in channels.
@@ -64,7 +64,7 @@ def smoother(strength: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
             return translated
         if frame.shape != translated.shape:
             raise UserError(
-                "`smoothing` needs a network with as many channels out as in, not "
+                "`smoothing` needs a network with equal input and output channels, not "
                 f"{frame.shape[-1]} to {translated.shape[-1]}"
             )
         coarse = _nearby_mean(frame)
@@ -79,7 +79,7 @@ def smoother(strength: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
 
 
 def _stillness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Returns how much each pixel stands still, from 0 to 1: `(height, width, 1)`."""
+    """Returns how static each pixel is, from 0 to 1, `(height, width, 1)`."""
     own = _change(before, after).max(axis=-1, keepdims=True) / _MOVED
     nearby = _change(_nearby_mean(before), _nearby_mean(after)).max(axis=-1, keepdims=True)
     return np.exp(-(own**2) - (nearby / _MOVED_NEARBY) ** 2)

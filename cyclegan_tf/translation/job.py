@@ -1,4 +1,4 @@
-"""The work of translating files: reading runs ahead of the network, and writing behind it."""
+"""Translates files; reading and writing overlap with the network."""
 
 import itertools
 import logging
@@ -25,22 +25,22 @@ from cyclegan_tf.translation.tasks import Task, in_batches
 
 _log = logging.getLogger(__name__)
 
-# Pixels that may wait between disk and network, each way.
+# Maximum pixels buffered between disk and network, in each direction.
 _WAITING = 16 * 1024**2
-# What a file takes up besides its pixels, in pixels: bounds how many small ones wait.
+# Overhead of a file, in pixels; limits the number of small files in the buffer.
 _EACH = 64 * 1024
 _THREADS = 4
 
 
 @dataclass
 class Translated:
-    """What was done.
+    """Outcome of a translation job.
 
     Attributes:
-        written: How many translations were written.
-        skipped: How many were there already.
-        failures: Why a file was not translated, by its name.
-        flicker: How restless each clip became, by its name, see `translation.flicker.Flicker`.
+        written: Number of translations written.
+        skipped: Number of files skipped because they were translated before.
+        failures: Reasons of failed files by name.
+        flicker: Flicker ratio of each clip by name, see `translation.flicker.Flicker`.
     """
 
     written: int = 0
@@ -51,10 +51,10 @@ class Translated:
 
 @dataclass(frozen=True)
 class _Pair:
-    """A picture and its translation, to be written."""
+    """An image and its translation, to be written."""
 
     task: Task
-    picture: np.ndarray
+    image: np.ndarray
     translated: np.ndarray
 
 
@@ -62,12 +62,12 @@ class Job:
     """Translates files that are not translated yet.
 
     Args:
-        network: Translates pictures.
-        options: How files are written, and clips smoothed.
-        output: A folder for translations.
-        sheets: A folder for sheets of input and translation, if wanted.
-        ledger: Lists the files that are done.
-        progress: Whether to show a bar.
+        network: Translates images.
+        options: How files are written and clips smoothed.
+        output: Folder for translations.
+        sheets: Folder for sheets of input and translation, or None.
+        ledger: Records finished and failed files.
+        progress: Whether to show a progress bar.
     """
 
     def __init__(
@@ -88,37 +88,39 @@ class Job:
         """Translates tasks.
 
         Args:
-            tasks: Files, by name.
-            failures: Files that could not be looked at, with the reason, to be listed.
+            tasks: Files to translate.
+            failures: Reasons of unreadable files by name, to be recorded.
 
         Raises:
-            UserError: If a picture cannot be written in the format that is asked for.
-            OSError: If the disk is full or the like.
+            UserError: If an image cannot be written in the output format.
+            OSError: If the output cannot be written, for example on a full disk.
         """
         todo = {task.name for task in tasks if not self._is_done(task)}
         self._result.skipped = len(tasks) - len(todo)
         if self._result.skipped:
-            _log.info("%d of %d are translated already", self._result.skipped, len(tasks))
+            _log.info(
+                "%d of %d files skipped, already translated", self._result.skipped, len(tasks)
+            )
         count = len(todo) + len(failures)
         with progress_bar(
             total=count, desc="translating", unit="file", shown=not self._quiet
         ) as self._bar:
             for name, reason in failures.items():
                 self._fail(name, reason)
-            self._translate_pictures([task for task in tasks if not task.is_clip], todo)
+            self._translate_images([task for task in tasks if not task.is_clip], todo)
             for task in tasks:
                 if task.is_clip and task.name in todo:
                     self._translate_clip(task)
         return self._result
 
-    def _translate_pictures(self, tasks: Sequence[Task], todo: set[str]) -> None:
+    def _translate_images(self, tasks: Sequence[Task], todo: set[str]) -> None:
         batches = in_batches(tasks, self._network.batch_size)
         batches = [batch for batch in batches if any(task.name in todo for task in batch)]
         readers, writers = ThreadPoolExecutor(_THREADS), ThreadPoolExecutor(_THREADS)
         try:
             files = itertools.chain(*batches)
-            pictures = in_order(readers, self._read, files, _cost, _WAITING, ahead=True)
-            pairs = self._translated(batches, pictures, todo)
+            images = in_order(readers, self._read, files, _cost, _WAITING, ahead=True)
+            pairs = self._translated(batches, images, todo)
             for pair in in_order(
                 writers, self._write, pairs, lambda p: _cost(p.task), _WAITING, ahead=False
             ):
@@ -136,25 +138,25 @@ class Job:
     def _translated(
         self,
         batches: Sequence[Sequence[Task]],
-        pictures: Iterator[np.ndarray | UnreadableImageError],
+        images: Iterator[np.ndarray | UnreadableImageError],
         todo: set[str],
     ) -> Iterator[_Pair]:
         for batch in batches:
             good: dict[Task, np.ndarray] = {}
-            for task, picture in zip(batch, itertools.islice(pictures, len(batch)), strict=True):
-                if isinstance(picture, UnreadableImageError):
-                    self._fail(task.name, str(picture))
+            for task, image in zip(batch, itertools.islice(images, len(batch)), strict=True):
+                if isinstance(image, UnreadableImageError):
+                    self._fail(task.name, str(image))
                 else:
-                    good[task] = picture
+                    good[task] = image
             try:
                 results = self._network(list(good.values()))
             except UserError as error:
                 for task in good:
                     self._fail(task.name, f"{task.path}: {error}")
                 continue
-            for (task, picture), result in zip(good.items(), results, strict=True):
+            for (task, image), result in zip(good.items(), results, strict=True):
                 if task.name in todo:
-                    yield _Pair(task, picture, result)
+                    yield _Pair(task, image, result)
 
     def _write(self, pair: _Pair) -> _Pair:
         task, translated = pair.task, pair.translated
@@ -163,7 +165,7 @@ class Job:
         path = self._output / task.target
         write_image(path, translated, self._options.quality, header.exif, profile)
         if sheet := self._sheet(task):
-            write_image(sheet, grid([[pair.picture, translated]], ["input", "translation"]))
+            write_image(sheet, grid([[pair.image, translated]], ["input", "translation"]))
         return pair
 
     def _translate_clip(self, task: Task) -> None:

@@ -1,4 +1,4 @@
-"""Translating pictures in memory: any size in, the same size out."""
+"""Translates images of any size in memory."""
 
 from collections.abc import Callable
 
@@ -10,18 +10,18 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from cyclegan_tf.images.images import ImageFunction, to_float, to_uint8
 from cyclegan_tf.models.layers import reflected, size_multiple
 
-# In the middle of a ResNet, a side of 8 is one of 2, the least that can be mirrored by a pixel.
+# In the middle of a ResNet a side of 8 becomes 2, the least that a reflection by 1 pixel needs.
 _SMALLEST = 8
 
 
 def translator(generator: keras.Model) -> ImageFunction:
-    """Makes a function that translates one picture of any size.
+    """Creates a function that translates one image of any size.
 
-    The picture is never resized: it is padded to the multiple that the network needs by mirroring
-    at its right and lower border, translated, and cropped back.
+    The image is never resized: it is padded by reflection at its right and lower border to the
+    multiple that the network needs, translated, and cropped back.
 
     Args:
-        generator: float32 `(1, height, width, channels)` in [-1, 1], both ways.
+        generator: float32 `(1, height, width, channels)` in [-1, 1], both input and output.
 
     Returns:
         A function from uint8 `(height, width, channels)` to uint8 of the same size.
@@ -31,10 +31,10 @@ def translator(generator: keras.Model) -> ImageFunction:
 
 
 def batch_translator(generator: keras.Model) -> ImageFunction:
-    """Makes a function that translates pictures of one size, as `translator` does.
+    """Creates a function that translates a batch of equally sized images, like `translator`.
 
     Args:
-        generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
+        generator: float32 `(batch, height, width, channels)` in [-1, 1], both input and output.
 
     Returns:
         A function from uint8 `(batch, height, width, channels)` to uint8 of the same size.
@@ -49,13 +49,13 @@ def batch_translator(generator: keras.Model) -> ImageFunction:
 
 
 def frozen(generator: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a generator with its present weights as constants.
+    """Freezes a generator with its current weights as constants.
 
-    TensorFlow can then bring kernels into the form its convolutions want once, instead of at each
-    call, which matters for single pictures on a CPU.
+    TensorFlow can then convert kernels to the layout of its convolutions once, instead of in each
+    call, which matters for single images on a CPU.
 
     Args:
-        generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
+        generator: float32 `(batch, height, width, channels)` in [-1, 1], both input and output.
     """
     spec = tf.TensorSpec(generator.input_shape, tf.float32)
     function = tf.function(lambda image: generator(image, training=False), input_signature=[spec])
@@ -66,11 +66,11 @@ def frozen(generator: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
 def of_any_size(
     translate: Callable[[tf.Tensor], tf.Tensor], multiple: int
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Wraps a network so that it takes pictures of any size, padded and cropped back.
+    """Wraps a network so that it accepts images of any size, by padding and cropping.
 
     Args:
-        translate: From `(batch, height, width, channels)` to the same height and width.
-        multiple: What it needs them to be divisible by.
+        translate: Maps `(batch, height, width, channels)` to the same height and width.
+        multiple: Required divisor of height and width, in pixels.
     """
 
     def padded_and_cropped(images: tf.Tensor) -> tf.Tensor:
@@ -83,17 +83,17 @@ def of_any_size(
 
 
 def mirrored(side: tf.Tensor, multiple: int) -> tf.Tensor:
-    """Returns which rows make a side a multiple, mirroring at the border.
+    """Returns the row indices that pad a side to a multiple by reflection.
 
-    The border itself is not repeated, and a side shorter than the padding is mirrored more
-    than once, so that pictures of a single pixel pass too.
+    The border pixel is not repeated. A side shorter than the padding is reflected repeatedly, so
+    that images of a single pixel also work.
 
     Args:
-        side: Rows, or columns, of the picture.
-        multiple: What their number has to be divisible by.
+        side: Number of rows, or columns, of the image.
+        multiple: Required divisor of the padded side.
 
     Returns:
-        Numbers of rows, int32.
+        Indices of rows, int32.
     """
     padded = tf.maximum(side + (-side) % multiple, max(multiple, _SMALLEST))
     return reflected(tf.range(padded), side)

@@ -1,4 +1,4 @@
-"""Everything translating can be told: options as those of a run, with the same metadata."""
+"""Options of translation, with the same metadata as a run's options."""
 
 from dataclasses import dataclass
 
@@ -10,22 +10,21 @@ class TranslationOptions(Options):
     """How files are translated and written."""
 
     output_format: str = option(
-        "png", "Format of pictures; clips keep theirs.", choices=("png", "jpg", "webp", "bmp")
+        "png", "Format of images; clips keep theirs.", choices=("png", "jpg", "webp", "bmp")
     )
     quality: int = option(95, "Quality of jpg and webp.", minimum=1, maximum=100)
     batch_size: int = option(
-        16, "Pictures of one size, or frames, translated at once; fewer if large.", minimum=1
+        16, "Images of one size, or frames, per batch; fewer if they are large.", minimum=1
     )
     tile: int | None = option(
         None,
-        "Side of the tiles of pictures that are larger, in pixels; 0: none (default: 1024, for "
-        "pictures of more than 4 megapixels).",
+        "Side of a tile in pixels; larger images are split into tiles; 0: never (default: 1024, "
+        "for images of more than 4 megapixels).",
         minimum=0,
     )
     smoothing: float = option(
         0.0,
-        "Of clips: how much of what the last frame was changed by stays where nothing moves, "
-        "against flicker.",
+        "Temporal smoothing of static regions in clips, to reduce flicker; 0: none.",
         minimum=0.0,
         maximum=0.99,
     )

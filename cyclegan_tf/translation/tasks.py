@@ -1,4 +1,4 @@
-"""What there is to translate: files, where each translation goes, and what goes together."""
+"""Finds the files to translate, their targets, and batches of one size."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +16,10 @@ class Task:
     """A file to translate.
 
     Attributes:
-        name: Its path relative to the folder that is translated, with `/` between the parts.
-        path: Where it lies.
-        target: Where its translation goes, relative to the output.
-        header: What a picture says of itself; None for videos.
+        name: Path relative to the source folder, with `/` between the parts.
+        path: Path of the file.
+        target: Path of its translation, relative to the output.
+        header: Header of an image; None for videos.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Task:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of a picture."""
+        """Height and width of an image, in pixels."""
         return (self.header.height, self.header.width) if self.header else (0, 0)
 
     @property
@@ -42,17 +42,17 @@ class Task:
 
 
 def find_tasks(source: Path, output_format: str) -> tuple[list[Task], dict[str, str], int]:
-    """Lists what there is to translate.
+    """Lists the files to translate.
 
     Args:
         source: A file or a folder.
-        output_format: Suffix of translated pictures, without dot; clips keep their own.
+        output_format: Suffix of translated images, without dot; clips keep their own.
 
     Returns:
-        The files by name, those that cannot be read with the reason, and how many were ignored.
+        The files; reasons of unreadable files by name; and the number of ignored files.
 
     Raises:
-        UserError: If there is nothing, or two translations would get one name.
+        UserError: If no images are found, or two translations have the same target.
     """
     ignored = 0
     if source.is_file():
@@ -61,7 +61,7 @@ def find_tasks(source: Path, output_format: str) -> tuple[list[Task], dict[str, 
         root = source
         names, ignored = find_images(source, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
     if not names:
-        raise UserError(f"{source} holds no pictures")
+        raise UserError(f"{source} contains no images or clips")
 
     def look(name: str) -> Task | UnreadableImageError:
         path, target = root / name, Path(name)
@@ -83,30 +83,30 @@ def find_tasks(source: Path, output_format: str) -> tuple[list[Task], dict[str, 
 
 
 def check_output(source: Path, output: Path, targets: Iterable[Path]) -> None:
-    """Checks that translations would not be taken for, or replace, what is translated.
+    """Checks that translations will not be mixed with, or replace, the files to translate.
 
     Args:
         source: A file or a folder.
         output: A folder.
-        targets: Where translations go, relative to it.
+        targets: Paths of the translations, relative to `output`.
 
     Raises:
-        UserError: If they would.
+        UserError: If the output is inside the source, or a target is the source itself.
     """
     inside = output.resolve().is_relative_to(source.resolve())
     if inside or any((output / target).resolve() == source.resolve() for target in targets):
-        raise UserError(f"the output {output} would mix with the pictures to translate in {source}")
+        raise UserError(f"the output {output} would mix with the images to translate in {source}")
 
 
 def in_batches(tasks: Iterable[Task], batch_size: Callable[[int], int]) -> list[Sequence[Task]]:
-    """Puts pictures of one size together.
+    """Groups images of one size into batches.
 
-    What goes together depends on the files alone, and not on what is translated already: in
-    another batch, a result could differ by rounding.
+    The batches depend only on the files, not on which are already translated: in another batch,
+    a result could differ by rounding.
 
     Args:
-        tasks: Pictures.
-        batch_size: Says how many of an area, in pixels, are translated at once.
+        tasks: Images.
+        batch_size: Returns the batch size for an area in pixels.
     """
     by_size: dict[tuple[int, int], list[Task]] = {}
     for task in tasks:
@@ -120,13 +120,13 @@ def in_batches(tasks: Iterable[Task], batch_size: Callable[[int], int]) -> list[
 
 
 def check_targets(targets: Mapping[str, Path]) -> None:
-    """Checks that every file's translation has a place of its own.
+    """Checks that every file has a different target.
 
     Args:
-        targets: Where it goes, by the file's name.
+        targets: Paths of the translations by name of the file.
 
     Raises:
-        UserError: If two would get one name.
+        UserError: If two files have the same target.
     """
     owners: dict[Path, str] = {}
     for name, target in targets.items():

@@ -1,11 +1,10 @@
-"""Large pictures, translated in tiles that overlap, with the result of the whole picture.
+"""Translates large images in overlapping tiles, exactly up to rounding.
 
-Two things tie a network's pixel to others. What its convolutions see is near, so a tile is
-translated with so much of its surroundings that nothing else matters, and the surroundings are
-cut off again. What its norms take from the whole picture, each channel's mean and variance, is
-computed first, norm by norm: tiles are sent as far as the first norm, which gives that norm's
-statistics, then as far as the second, and so on. All tiles are then normalized alike, so
-there is no seam, and the result is that of the whole image up to rounding.
+An output pixel depends on others in two ways. Convolutions depend on nearby pixels, so each tile
+is translated with a margin of the receptive radius, which is then cropped. Norms depend on each
+channel's mean and variance over the whole image, so these are computed first, norm by norm: all
+tiles run up to the first norm, which gives its statistics, then up to the second, and so on. All
+tiles are then normalized equally, without seams, as in a pass over the whole image.
 """
 
 from collections.abc import Sequence
@@ -26,26 +25,26 @@ Moments = tuple[np.ndarray, np.ndarray]
 
 
 class Span(NamedTuple):
-    """A tile's place along one side: the core that it is for, and the window that it sees."""
+    """Position of a tile along one side: its core, and the window that the network sees."""
 
     core: slice
     window: slice
 
     @property
     def inside(self) -> tuple[int, int]:
-        """Where the core begins and ends within the window."""
+        """Start and end of the core within the window."""
         return self.core.start - self.window.start, self.core.stop - self.window.start
 
 
 def spans(side: int, core: int, overlap: int) -> list[Span]:
-    """Divides a side into cores, each in a window of one length that reaches `overlap` further.
+    """Divides a side into cores, each in a window that adds `overlap` on both sides.
 
-    At the picture's border, where there is no further, a window reaches further inwards.
+    All windows have the same length; at the border of the image they extend further inwards.
 
     Args:
-        side: Of the picture, a multiple of what the network needs, as are the others.
-        core: Of a tile.
-        overlap: On each side of a core.
+        side: Side of the image in pixels. All arguments are multiples that the network needs.
+        core: Length of a core.
+        overlap: Margin on each side of a core.
     """
     length = min(side, core + 2 * overlap)
     starts = [max(0, min(at - overlap, side - length)) for at in range(0, side, core)]
@@ -56,16 +55,16 @@ def spans(side: int, core: int, overlap: int) -> list[Span]:
 
 
 class TileTranslator:
-    """Translates a picture of any size in tiles.
+    """Translates an image of any size in tiles.
 
     Args:
-        generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
-        tile: Side of a tile in pixels, without what it overlaps by; rounded up to what the
+        generator: float32 `(batch, height, width, channels)` in [-1, 1], both input and output.
+        tile: Side of a tile in pixels, without the overlap; rounded up to the multiple that the
             network needs.
-        progress: Whether to show a bar for each picture.
+        progress: Whether to show a progress bar for each image.
 
     Raises:
-        UserError: If the network has layers that do not work on a part of a picture.
+        UserError: If the network has layers that do not work on part of an image.
     """
 
     def __init__(self, generator: keras.Model, tile: int, progress: bool = False) -> None:
@@ -76,7 +75,7 @@ class TileTranslator:
         self._network, self._norms = with_given_statistics(generator)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Translates a picture: uint8 `(height, width, channels)`, to the same."""
+        """Translates an image, uint8 `(height, width, channels)`, to the same format."""
         height, width = image.shape[:2]
         rows, columns = (mirrored(side, self._multiple).numpy() for side in (height, width))
         tiles = [
@@ -116,7 +115,7 @@ class TileTranslator:
     def _moments(
         self, window: tf.Tensor, core: tf.Tensor, given: list[Moments]
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Computes what the first norm that has no statistics yet needs of a tile's core."""
+        """Computes count, mean and variance of a core at the first norm without statistics."""
         self._run(window, given)
         met = tf.cast(self._norms[len(given)].met, tf.float32)
         pitch = tf.shape(window)[1] // tf.shape(met)[1]
@@ -136,7 +135,7 @@ class TileTranslator:
 
 
 def _joined(parts: Sequence[Sequence[np.ndarray]]) -> Moments:
-    """Joins counts, means and variances of parts to the mean and the variance of the whole."""
+    """Merges counts, means and variances of tiles into mean and variance of the whole image."""
     counts, means, variances = (
         np.stack(values).astype(float) for values in zip(*parts, strict=True)
     )

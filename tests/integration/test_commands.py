@@ -106,7 +106,7 @@ def test_a_translation_that_is_killed_again_and_again_ends_with_the_same_bits(
     (out / f".149.png.{NO_PROCESS}.partial").write_bytes(b"half")
     status, stdout, err = run("translate", *common, f"--output={out}")
     assert status == 0, err
-    assert "were there already" in stdout and " 0 were there" not in stdout
+    assert "skipped (already translated)" in stdout and " 0 skipped" not in stdout
     assert contents(out) == contents(tmp_path / "at_once")
     assert len(contents(out)) == 150
 

@@ -76,7 +76,7 @@ def test_mistakes_are_one_line_and_a_status(tmp_path: Path) -> None:
 
 
 def test_a_step_that_was_not_kept_is_refused(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no checkpoint of step 7 in .*; kept are: 1"):
+    with pytest.raises(UserError, match="no checkpoint of step 7 in .*; available steps: 1"):
         export.main(["export", f"--workdir={run}", f"--output={tmp_path / 'x'}", "--step=7"])
     assert not (tmp_path / "x").exists()
 

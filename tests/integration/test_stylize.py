@@ -41,7 +41,7 @@ def test_a_picture_its_steps_and_its_losses_are_written(
         read_image(tmp_path / "out/x.png"), read_image(tmp_path / "out/x_000004.png")
     )
     assert read_image(tmp_path / "out/x_losses.png").std() > 10
-    assert f"picture: {tmp_path}/out/x.png" in capsys.readouterr().out
+    assert f"image:  {tmp_path}/out/x.png" in capsys.readouterr().out
 
 
 def test_a_texture_needs_no_content(pictures: list[str], tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_texture_needs_no_content(pictures: list[str], tmp_path: Path) -> None
         (["--content_layers=conv4"], "vgg16 has no layer conv4"),
         (["--style=nowhere.png"], "nowhere.png"),
         (["--init=nowhere.png"], "nowhere.png"),
-        (["--backbone_weights=nowhere.npz"], "there is no such file; ways out"),
+        (["--backbone_weights=nowhere.npz"], "file not found; use --backbone_weights=FILE"),
         (["--iterations=0"], "iterations=0: expected at least 1"),
         (["--image_size=0"], "image_size=0: expected at least 1"),
     ],

@@ -294,7 +294,7 @@ def start_alone(config: str, *flags: str) -> tuple[int, str]:
 
 def test_a_bad_tf_config_is_one_line(tmp_path: Path) -> None:
     status, last = start_alone(tf_config(["a:1", "b:2"], 2), f"--workdir={tmp_path}")
-    assert (status, last[:46]) == (1, "error: TF_CONFIG: there is no worker 2 among 2")
+    assert (status, last[:40]) == (1, "error: TF_CONFIG has no worker 2 among 2")
 
 
 def test_a_worker_that_never_comes_is_named(picture_folders: Path, tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_a_worker_that_never_comes_is_named(picture_folders: Path, tmp_path: Pat
     flags = (f"--data={picture_folders}", "--batch_size=2", "--wait_for_workers=1")
     status, last = start_alone(tf_config([mine, never], 0), f"--workdir={tmp_path / 'w'}", *flags)
     assert status == 1
-    assert last.startswith(f"error: after 1 s nobody answers at {never}:")
+    assert last.startswith(f"error: no worker answers at {never} after 1 s:")
     assert not (tmp_path / "w").exists()
 
 
@@ -314,4 +314,4 @@ def test_what_listens_and_is_no_worker_is_waited_for_in_bounded_time(tmp_path: P
         flags = ("--data=any", "--batch_size=2", "--wait_for_workers=3")
         status, last = start_alone(config, f"--workdir={tmp_path / 'w'}", *flags)
     assert status == -signal.SIGALRM
-    assert last == "all 2 workers are there; joining them, at most 3 s"
+    assert last == "all 2 workers are reachable; connecting, at most 3 s"

@@ -253,7 +253,9 @@ def test_products_work_in_half_precision(policy):
 
 
 def test_other_paddings_are_refused():
-    with pytest.raises(ValueError, match="`zeros` says how to pad. Received: padding=same"):
+    with pytest.raises(
+        ValueError, match="use `zeros` instead of `padding`. Received: padding=same"
+    ):
         Conv2D(1, 3, padding="same")
 
 

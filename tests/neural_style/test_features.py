@@ -68,11 +68,11 @@ def test_nothing_above_the_highest_layer_is_computed():
 def test_mistakes_are_named():
     weights = random_weights("vgg16")
     backbone = Backbone("vgg16", weights)
-    with pytest.raises(UserError, match="vgg16 has no layer conv4, relu3_4; it has relu1_1, "):
+    with pytest.raises(UserError, match="vgg16 has no layer conv4, relu3_4; choose from relu1_1, "):
         backbone(picture(8, 8), ["relu3_4", "conv4", "relu1_1"])
     with pytest.raises(UserError, match="too small for these layers"):
         backbone(picture(8, 8), ["relu5_1"])
-    with pytest.raises(UserError, match=r"no weights of vgg19: block3_conv4 .* None"):
+    with pytest.raises(UserError, match=r"not the weights of vgg19: block3_conv4 .* None"):
         Backbone("vgg19", weights)
     weights["block1_conv2/bias"] = weights["block1_conv2/bias"][:-1]
     with pytest.raises(UserError, match=r"block1_conv2 .*\(63,\), expected .*\(64,\)"):

@@ -166,13 +166,13 @@ def test_layers_have_a_say_by_weight_alone_with_normalized_gradients(backbone):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"styles": ()}, "a style is needed"),
-        ({"optimizer": "sgd"}, "optimizer=sgd: expected one of lbfgs, adam"),
-        ({"iterations": 1, "scales": 2}, "iterations=1: expected at least 2"),
+        ({"styles": ()}, "missing style"),
+        ({"optimizer": "sgd"}, "optimizer=sgd`: expected one of lbfgs, adam"),
+        ({"iterations": 1, "scales": 2}, "iterations=1`: expected at least 2"),
         ({"scales": 0}, "scales=0"),
         ({"average": 1.0}, "average=1.0"),
         ({"style_scale": 0.0}, "style_scale=0.0"),
-        ({"init": "content", "content": None}, "init=content: expected a picture or noise"),
+        ({"init": "content", "content": None}, "init=content: expected an image or noise"),
         ({"init": "magic"}, "init=magic"),
         ({"style_layers": "relu9_1"}, "no layer relu9_1"),
         ({"style_blend": "1,2"}, "one for each of the 1 styles"),

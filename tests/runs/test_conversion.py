@@ -404,5 +404,5 @@ def test_without_a_run_or_a_checkpoint_nothing_is_written(tmp_path: Path) -> Non
     with pytest.raises(UserError, match=r"no config\.json"):
         to_pytorch(tmp_path, tmp_path / "back")
     Workdir(tmp_path).store_config(Config().replace({"filters": 1, "generator": "resnet_1"}))
-    with pytest.raises(UserError, match="there is no checkpoint"):
+    with pytest.raises(UserError, match="found no checkpoint in"):
         to_pytorch(tmp_path, tmp_path / "back")

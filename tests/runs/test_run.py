@@ -165,5 +165,5 @@ def test_every_run_has_its_own_precision(
 
 
 def test_unknown_steps_name_those_that_are_kept(workdir: Path) -> None:
-    with pytest.raises(UserError, match="no checkpoint of step 7 .* kept are: 2"):
+    with pytest.raises(UserError, match="no checkpoint of step 7 .* available steps: 2"):
         cg.Run.open(workdir, step=7)

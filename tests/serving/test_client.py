@@ -218,7 +218,7 @@ def test_a_folder_is_translated_with_failures_by_name(
         (["--timeout=0"], "--timeout=0.0: expected more than 0"),
         (["--retries=9"], "--retries=9: expected 0 to 4"),
         (["--input=nowhere"], "nowhere"),
-        (["--output=IN/out"], "would mix with the pictures"),
+        (["--output=IN/out"], "would mix with the images"),
     ],
 )
 def test_mistakes_are_named(folder: Path, unused: str, flags: list[str], message: str) -> None:

@@ -39,7 +39,7 @@ def test_latest_is_restored(tmp_path: Path) -> None:
 
 def test_no_checkpoint_is_a_fresh_start_for_training_and_an_error_for_use(tmp_path: Path) -> None:
     assert restored(tmp_path / "none") == (None, 0.0)
-    with pytest.raises(UserError, match="there is no checkpoint"):
+    with pytest.raises(UserError, match="found no checkpoint in"):
         Checkpoints(tmp_path / "none", state()).restore()
 
 
@@ -55,7 +55,7 @@ def test_a_step_can_be_chosen(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, variables)
     assert checkpoints.restore(2) == 2
     assert float(variables["net"]["layer/kernel"][3, 5]) == 2.0
-    with pytest.raises(UserError, match="no checkpoint of step 4 in .*; kept are: 1, 2, 3"):
+    with pytest.raises(UserError, match="no checkpoint of step 4 in .*; available steps: 1, 2, 3"):
         checkpoints.restore(4)
     assert checkpoints.restore() == 3
 

@@ -56,7 +56,7 @@ def test_of_several_workers_each_takes_one_gpu_if_not_told_otherwise(
     with caplog.at_level("INFO"):
         make_strategy(replicas, 12, Workers(("a:1", "b:2"), 1))
     assert asked == [taken]
-    assert ("taking 1 of 3 GPUs; `replicas`" in caplog.text) == (replicas is None)
+    assert ("using 1 of 3 GPUs; set `replicas`" in caplog.text) == (replicas is None)
 
 
 def test_more_replicas_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ WORKER = {"type": "worker", "index": 0}
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "TF_CONFIG is no JSON"),
+        ("{", "TF_CONFIG is not valid JSON"),
         ("[]", 'needs the objects "cluster" and "task"'),
         (json.dumps({"task": WORKER}), 'needs the objects "cluster" and "task"'),
         (json.dumps({"cluster": {"worker": ["a:1", "b:2"]}}), 'objects "cluster" and "task"'),
@@ -83,10 +83,10 @@ def test_what_is_no_tf_config_is_refused(text: str, message: str) -> None:
         ({}, WORKER, "no worker 0 among 0"),
         ({"chief": ["a:1", "b:2"]}, {"type": "chief", "index": 0}, "has 2 chiefs"),
         ({"worker": ["a:1", "a:1"]}, WORKER, "names an address twice: a:1, a:1"),
-        ({"worker": ["a:1", "b"]}, WORKER, "'b' is no address; expected host:port"),
-        ({"worker": ["a:1", ":2"]}, WORKER, "':2' is no address"),
-        ({"worker": ["a:1", "b:70000"]}, WORKER, "'b:70000' is no address"),
-        ({"worker": ["a:1", 3]}, WORKER, "3 is no address"),
+        ({"worker": ["a:1", "b"]}, WORKER, "'b' is not an address; expected host:port"),
+        ({"worker": ["a:1", ":2"]}, WORKER, "':2' is not an address"),
+        ({"worker": ["a:1", "b:70000"]}, WORKER, "'b:70000' is not an address"),
+        ({"worker": ["a:1", 3]}, WORKER, "3 is not an address"),
         ({"worker": ["a:1", "[::1]:2"]}, WORKER, r"'\[::1\]:2' is an IPv6 address"),
         ({"worker": ["a:1", "fe80::1:2"]}, WORKER, "'fe80::1:2' is an IPv6 address"),
         ({"worker": "a:1"}, WORKER, "expected a list of addresses for worker, not 'a:1'"),
@@ -127,7 +127,7 @@ def test_who_does_not_come_is_named() -> None:
     host, port = there.split(":")
     with (
         socket.create_server((host, int(port))),
-        pytest.raises(UserError, match=f"after 0.5 s nobody answers at {never}: start the same"),
+        pytest.raises(UserError, match=f"no worker answers at {never} after 0.5 s: start the same"),
     ):
         Workers((mine, there, never), 0).meet(0.5)
 
@@ -142,7 +142,7 @@ def test_a_port_that_is_taken_is_named() -> None:
 def test_the_batch_is_divided_among_all_workers() -> None:
     with pytest.raises(UserError, match=r"`batch_size=3` .* among 2 workers of `replicas=1`"):
         make_strategy(None, 3, TWO)
-    with pytest.raises(UserError, match="a worker without GPUs has one"):
+    with pytest.raises(UserError, match="a worker without GPUs runs one"):
         make_strategy(2, 4, TWO)
 
 

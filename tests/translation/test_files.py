@@ -175,7 +175,7 @@ def test_two_pictures_of_one_name_are_refused_before_anything_is_written(
 
 def test_nothing_to_translate_is_an_error(unchanged, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="empty holds no pictures"):
+    with pytest.raises(UserError, match="empty contains no images or clips"):
         run(unchanged, tmp_path / "empty", tmp_path / "out")
     with pytest.raises(UserError, match="missing"):
         run(unchanged, tmp_path / "missing", tmp_path / "out")
@@ -309,5 +309,5 @@ def test_class_numbers_are_not_put_where_they_would_change(tmp_path):
     write_image(tmp_path / "in/x.png", noise(16, 16))
     assert run(network, tmp_path / "in", tmp_path / "out").written == 1
     for options in ({"output_format": "jpg"}, {"smoothing": 0.5}):
-        with pytest.raises(UserError, match="class numbers"):
+        with pytest.raises(UserError, match="class indices"):
             run(network, tmp_path / "in", tmp_path / "other", **options)
