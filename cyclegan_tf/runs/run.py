@@ -35,14 +35,14 @@ class Origin:
 
     Attributes:
         workdir: The files of the run.
-        step: The step that was asked for; None for the newest checkpoint.
+        step: The requested step; None for the newest checkpoint.
     """
 
     workdir: Workdir
     step: int | None = None
 
     def results(self, data: str = "") -> Workdir:
-        """Returns where evaluations are stored: of other data or a chosen step, in a subfolder."""
+        """Return the folder of an evaluation, a subfolder for other data or a requested step."""
         return self.workdir.elsewhere(data, self.step)
 
 
@@ -51,11 +51,11 @@ class Run:
     """A trained (or converted) run. Get one from `Run.open` or `Run.train`.
 
     Attributes:
-        config: Its configuration.
-        step: Step of the checkpoint that the weights are from.
-        generators: By direction, `a2b` and for CycleGAN `b2a` (the averaged ones if the run keeps
-            averages): Keras models, float32 `(batch, height, width, channels)` in [-1, 1] to the
-            same.
+        config: Configuration of the run.
+        step: Step of the restored checkpoint.
+        generators: Keras models by direction, `a2b` and for CycleGAN `b2a`; the averages if the
+            run keeps them. Inputs and outputs are float32 `(batch, height, width, channels)` in
+            [-1, 1].
         origin: Where the run was opened.
     """
 
@@ -267,10 +267,10 @@ class Run:
 
 
 def check_direction(run: Run, direction: str) -> Direction:
-    """Returns a direction that a run translates in.
+    """Return a direction after checking that a run supports it.
 
     Raises:
-        UserError: If the run does not; the error names the directions it has.
+        UserError: If the run does not support it; the error lists the supported directions.
     """
     if direction not in run.generators:
         raise UserError(
@@ -282,6 +282,6 @@ def check_direction(run: Run, direction: str) -> Direction:
 def load_generators(
     workdir: str | Path, eval_mode: bool | None = None, step: int | None = None
 ) -> tuple[Config, Mapping[str, keras.Model]]:
-    """Former form of `Run.open`."""
+    """Open a run; replaced by `Run.open`."""
     run = Run.open(workdir, step, eval_mode)
     return run.config, run.generators
