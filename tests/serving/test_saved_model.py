@@ -80,7 +80,7 @@ def test_card_and_report_say_where_it_comes_from_and_how_it_is_asked(small_gener
 def test_label_maps_and_other_formats(tmp_path):
     network = label_maps(segnet(out_channels=4, filters=2, labels=True))
     published = export({"a2b": network}, tmp_path / "parts", ORIGIN, formats=["tflite"])
-    assert "number classes" in (published.folder / "model_card.md").read_text()
+    assert "are class indices" in (published.folder / "model_card.md").read_text()
     assert (published.folder / "assets.extra/a2b.tflite").stat().st_size > 1000
     report = json.loads((published.folder / "report.json").read_text())
     figures = {check["name"]: check["figures"] for check in report["checks"]}
