@@ -55,8 +55,8 @@ class CommandLine:
     """The flags of one command, in titled groups.
 
     Args:
-        text: Says what the command does and shows examples, as `read_examples` expects. Usually
-            the docstring of the command.
+        text: Summary and examples in the format of `read_examples`, usually the docstring of the
+            command.
 
     Attributes:
         summary: Description of the command.
@@ -288,9 +288,9 @@ def import_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     terminal = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 2)
+    os.close(devnull)
     try:
         import tensorflow as tf
 
@@ -330,8 +330,8 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     # These packages log details that do not help users.
-    for chatty in ("absl", "tensorflow", "etils", "httpx"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    for package in ("absl", "tensorflow", "etils", "httpx"):
+        logging.getLogger(package).setLevel(logging.ERROR)
     try:
         status = main(sys.argv) or 0
     except (UserError, OSError) as error:

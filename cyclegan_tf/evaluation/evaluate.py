@@ -59,12 +59,12 @@ def evaluate(
         aligned = False
     figures: dict[str, dict[str, Any]] = {}
     columns: dict[str, list[np.ndarray]] = {}
-    for name, forth in translate.items():
+    for name, generator in translate.items():
         direction = Direction(name)
         inputs, truths = direction.ordered(a, b)
         back = translate.get(direction.opposite)
         bar = progress_bar(inputs, desc=f"evaluating {direction}", shown=progress, leave=False)
-        translated = [forth(image) for image in bar]
+        translated = [generator(image) for image in bar]
         figures[direction] = {"pictures": len(inputs)}
         if back:
             figures[direction]["cycle"] = cycle_figures(inputs, translated, back)
@@ -95,9 +95,9 @@ def _columns(
         columns[f"target {target}"] = truths[shown]
     if back is not None:
         columns[f"cycled {source}"] = [back(image) for image in translated[shown]]
-    drawn = {name: [to_uint8(p)[0].numpy() for p in column] for name, column in columns.items()}
-    maps = [name for name in drawn if labels and name.endswith(target)]
-    return drawn | {name: [coloured(numbers) for numbers in drawn[name]] for name in maps}
+    rendered = {name: [to_uint8(p)[0].numpy() for p in column] for name, column in columns.items()}
+    maps = [name for name in rendered if labels and name.endswith(target)]
+    return rendered | {name: [coloured(numbers) for numbers in rendered[name]] for name in maps}
 
 
 def sample_sheet(
@@ -118,11 +118,11 @@ def sample_sheet(
     """
     a, b = zip(*pairs, strict=True)
     columns: dict[str, list[np.ndarray]] = {}
-    for name, forth in translate.items():
+    for name, generator in translate.items():
         direction = Direction(name)
         inputs, others = direction.ordered(a, b)
         back = translate.get(direction.opposite)
-        translated = [forth(image) for image in inputs]
+        translated = [generator(image) for image in inputs]
         truths = None if back else others
         columns |= _columns(direction, inputs, translated, truths, back, labels)
     return grid(list(zip(*columns.values(), strict=True)), list(columns))

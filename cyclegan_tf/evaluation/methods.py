@@ -32,10 +32,10 @@ class Comparison:
 
     Attributes:
         pictures: Images, each uint8 `(height, width, 3)`.
-        figures: `seconds` (median per image; not for `input` and `truth`), `content_distance` and
-            `gram_distance` (see `Yardstick`), `kid` and `kid_standard_error` (for at least three
-            images), and with targets, except for `truth` itself, `mae`, `changed_mae` and
-            `kept_mae` (see `truth_figures`).
+        figures: `seconds` (median per image; not for `input` and `truth`). `content_distance`,
+            `gram_distance` and, for at least three images, `kid` and `kid_standard_error` (see
+            `Yardstick`). With targets, `mae`, `changed_mae` and `kept_mae` (see `truth_figures`),
+            except for `truth` itself.
         complete: Whether all images were compared; False after an interruption.
     """
 
@@ -54,7 +54,7 @@ def compare(
     truths: Sequence[np.ndarray] | None = None,
     progress: bool = True,
 ) -> Comparison:
-    """Apply every method to each input, and measure the results.
+    """Apply every method to each input, and measure the images.
 
     Args:
         inputs: Images, each uint8 `(height, width, 3)`.
@@ -70,7 +70,7 @@ def compare(
     Raises:
         KeyboardInterrupt: After Ctrl-C before all methods have finished one input.
     """
-    made: dict[str, list[np.ndarray]] = {name: [] for name in methods}
+    images: dict[str, list[np.ndarray]] = {name: [] for name in methods}
     seconds: dict[str, list[float]] = {name: [] for name in methods}
     complete = True
     with progress_bar(
@@ -80,16 +80,16 @@ def compare(
             for image in inputs:
                 for name, method in methods.items():
                     start = time.perf_counter()
-                    made[name].append(method(image))
+                    images[name].append(method(image))
                     seconds[name].append(time.perf_counter() - start)
                     bar.update()
         except KeyboardInterrupt:
             complete = False
-    count = min(map(len, made.values()))
+    count = min(map(len, images.values()))
     if not count:
         raise KeyboardInterrupt
     shown = slice(count)
-    pictures = {INPUT: list(inputs[shown]), **{name: found[shown] for name, found in made.items()}}
+    pictures = {INPUT: list(inputs[shown]), **{name: made[shown] for name, made in images.items()}}
     if truths is not None:
         pictures[TRUTH] = list(truths[shown])
     yardstick = Yardstick(backbone, pictures[INPUT], targets, content_layers, style_layers)
@@ -168,12 +168,12 @@ class Yardstick:
             pictures: One image per input and of its size, uint8 `(height, width, 3)`.
 
         Returns:
-            Means over the images: `content_distance`, the squared distance between the features
-            of image and input, relative to the squared norm of the latter, averaged over the
-            content layers; `gram_distance`, the same for Gram matrices and their average over the
-            targets; and, with at least three images on both sides, `kid` with
-            `kid_standard_error` (see `kernel_distance`) of the features of `KID_LAYER`, averaged
-            over positions and divided by the root mean square of the targets'.
+            - `content_distance`: the squared distance between the features of image and input,
+              relative to the squared norm of the latter; mean over content layers and images.
+            - `gram_distance`: the same for Gram matrices and their average over the targets.
+            - `kid` and `kid_standard_error`, with at least three images on both sides: see
+              `kernel_distance`. The features are those of `KID_LAYER`, averaged over positions
+              and divided by the root mean square of the targets' features.
         """
         contents, styles, rows = [], [], []
         for image, expected in zip(pictures, self._contents, strict=True):
