@@ -1,12 +1,12 @@
-# The commands that people and CI run. Only Python 3.10-3.13 and make have to be there.
+# The commands that developers and CI run. They need only Python 3.10-3.13 and make.
 PYTHON ?= python3
-# The addons stack exists for Python 3.10 and 3.11 only.
+# The addons stack supports Python 3.10 and 3.11 only.
 ADDONS_PYTHON ?= $(firstword $(foreach p,python3.11 python3.10 python3,$(shell \
 	$(p) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null && echo $(p))))
 PIP := python -m pip install --quiet --disable-pip-version-check
 WORKDIR ?= runs/quickstart
 
-# What Colab brings; where a Python 3.13 is that can make environments, notebooks are tried on it.
+# Colab's Python and packages. colab-test needs a Python 3.13 that can create environments.
 COLAB_PYTHON ?= $(firstword $(foreach p,python3.13 python3,$(shell \
 	$(p) -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $(p))))
 COLAB_PACKAGES := tensorflow==2.20.0 keras==3.13.2
@@ -21,24 +21,24 @@ quickstart: .venv/demo
 test: .venv/dev
 	.venv/bin/python -m pytest -n 2
 
-# What `make test` leaves out: a minute of many clients, and thousands of requests.
+# Not in `make test`: many clients for a minute, and thousands of requests.
 test-serving: .venv/dev
 	.venv/bin/python -m pytest -m slow -s tests/integration/test_serving_double.py
 
-# Likewise: runs that are killed, disks that fill up, 5,000 steps; it prints what it has seen.
+# Not in `make test`: killed runs, full disks, 5,000 steps. Prints its observations.
 test-faults: .venv/dev
 	.venv/bin/python -m pytest -n 2 --dist=worksteal -m fault -rP
 
-# Every notebook, with values so small that it takes seconds.
+# Executes every notebook with tiny values, in seconds.
 test-notebooks: .venv/dev
 	.venv/bin/python -m pytest -n 2 -m notebook --durations=0 tests/notebooks
 
-# What differs from one execution of a notebook to the next, and is not stored.
+# Metadata that differs between executions of a notebook and is not stored.
 NOT_STORED := metadata.papermill metadata.language_info cell.metadata.papermill \
 	cell.metadata.execution
 
-# Executes notebooks with their own values and stores them with what came out. PARAMETERS, such as
-# `-p steps 100`, are papermill's.
+# Executes notebooks with their own values and stores their outputs. PARAMETERS, such as
+# `-p steps 100`, are passed to papermill.
 render-notebooks: .venv/dev
 	set -e; cd notebooks; for name in $(NOTEBOOKS); do \
 		../.venv/bin/papermill $(PARAMETERS) $$name.ipynb $$name.ipynb; \
@@ -51,7 +51,7 @@ render-notebooks: .venv/dev
 # Sets the address of the repository that notebooks are opened and installed from.
 ADDRESS := (colab\.research\.google\.com/github/|git\+https://github\.com/)[^/]+/[A-Za-z0-9._-]+
 address:
-	@test -n "$(REPOSITORY)" || { echo "error: give REPOSITORY=owner/name"; exit 1; }
+	@test -n "$(REPOSITORY)" || { echo "error: set REPOSITORY=owner/name"; exit 1; }
 	sed -i -E 's#$(ADDRESS)#\1$(REPOSITORY)#g' notebooks/*.ipynb README.md
 
 lint: .venv/dev
@@ -59,15 +59,15 @@ lint: .venv/dev
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 
-# A site in build/docs. A link that leads nowhere, and whatever else Sphinx warns of, is an error;
-# it warns of a page only when it reads it, so all are made anew.
+# Builds the site in build/docs. Broken links and other warnings are errors. Sphinx warns about a
+# page only when it reads it, so all pages are rebuilt.
 docs: .venv/docs
 	rm -rf build/docs
 	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
 
-# Builds the sdist and, from it, the wheel. The wheel then trains in a fresh environment and an empty
-# folder, both outside the clone.
+# Builds the sdist and, from it, the wheel. Then trains with the wheel in a fresh environment and an
+# empty folder, both outside the clone.
 dist: .venv/release
 	rm -rf dist
 	.venv/bin/python -m build --outdir=dist
@@ -80,11 +80,11 @@ dist: .venv/release
 		"$$place/venv/bin/cyclegan-tf" quickstart --max_steps=50; \
 		test -s runs/quickstart/report.html
 
-# Exchanges runs between the two stacks, so it needs both. Of the commands, those are tested whose
-# results depend on the stack.
+# Exchanges runs between the two stacks, so it needs both. Tests only the commands whose results
+# depend on the stack.
 addons-test: .venv/dev
 ifeq ($(ADDONS_PYTHON),)
-	@echo "SKIPPED addons-test: it needs Python 3.10 or 3.11, and there is none"
+	@echo "SKIPPED addons-test: it needs Python 3.10 or 3.11"
 else
 	$(MAKE) .venv-addons/dev
 	CYCLEGAN_TF_OTHER_PYTHON=$(CURDIR)/.venv/bin/python .venv-addons/bin/python -m pytest -n 2 \
@@ -92,11 +92,11 @@ else
 		$(addprefix tests/integration/test_, stacks.py commands.py export.py stylize.py)
 endif
 
-# The notebooks and the package on Colab's versions, of which installing the package must change
-# nothing.
+# Tests the notebooks and the package with Colab's versions, which installing the package must not
+# change.
 colab-test:
 ifeq ($(COLAB_PYTHON),)
-	@echo "SKIPPED colab-test: it needs Python 3.13, and there is none (COLAB_PYTHON names one)"
+	@echo "SKIPPED colab-test: it needs Python 3.13 (set COLAB_PYTHON)"
 else
 	$(MAKE) .venv-colab/dev
 	.venv-colab/bin/python -m pytest -m notebook tests/notebooks
@@ -106,8 +106,8 @@ endif
 clean:
 	rm -rf .venv .venv-addons .venv-colab build dist *.egg-info
 
-# An environment is made once, and brought up to date when setup.py changes. The pip that comes
-# with Python 3.10 takes longer than ten minutes to find versions that fit; a newer one seconds.
+# An environment is created once and updated when setup.py changes. The pip of Python 3.10 takes
+# more than ten minutes to resolve the versions, a newer one seconds.
 .venv/demo: setup.py
 	$(PYTHON) -m venv .venv
 	.venv/bin/$(PIP) --upgrade pip

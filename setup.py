@@ -1,4 +1,4 @@
-"""Packaging: what the package needs; docs/installation.md explains the two TensorFlow stacks."""
+"""Packaging and dependencies; docs/installation.md explains the two TensorFlow stacks."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,8 @@ from setuptools import find_packages, setup
 ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "cyclegan_tf/__init__.py").read_text())[1]
 
-# 2.16 to 2.19 are left out: they have neither a Keras that tensorflow-addons works with, nor
-# one that this package is tested on.
+# 2.16 to 2.19 are excluded: their Keras does not work with tensorflow-addons, and this package is
+# not tested with it.
 TENSORFLOW = ">=2.15.1,<2.22,!=2.16.*,!=2.17.*,!=2.18.*,!=2.19.*"
 
 setup(
@@ -39,7 +39,7 @@ setup(
         "absl-py>=1.4,<3",
         "tqdm>=4.66,<5",
         "filelock>=3.12,<5",
-        # For other platforms there is none; TFDS asks for it on Linux.
+        # Not available for other platforms; TFDS requires it on Linux.
         "array_record>=0.8.1,<1; platform_system == 'Linux'"
         " or (platform_system == 'Darwin' and platform_machine == 'arm64')",
     ],
@@ -58,10 +58,10 @@ setup(
         ],
         "video": ["av>=14,<19"],
         "demo": ["gradio>=6.16,<7"],
-        # Version 5 of OpenCV is without cascades.
+        # OpenCV 5 has no cascade classifiers.
         "prepare": ["opencv-python-headless>=4.9,<5", "animeface>=2,<3"],
         "torch": ["torch>=2.10,<3"],
-        # Sphinx 8.1 is the last for Python 3.10.
+        # Sphinx 8.1 is the last version for Python 3.10.
         "docs": ["sphinx>=8.1,<10", "myst-parser>=4,<6", "furo>=2025.7,<2027"],
         "release": ["build>=1.2,<2", "twine>=6.1,<8"],
         "onnx": ["tf2onnx>=1.17,<2", "onnxruntime>=1.20,<2"],

@@ -7,8 +7,8 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# The one thing that importing this package changes in its process: TensorFlow reads it once, at
-# import. oneDNN kernels are on by default on some CPUs only, and faster on all that have AVX2.
+# The only setting that importing this package changes; TensorFlow reads it once, at import. oneDNN
+# kernels are on by default on some CPUs only, and faster on all CPUs with AVX2.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # The module of each public name. Names are imported on first use, because importing TensorFlow
@@ -38,7 +38,7 @@ _HOMES = {
     "train_live": "runs.live",
     "import_tensorflow": "cli",
 }
-# Former public names, which work for one more version: their module, and what replaces them.
+# Deprecated public names, which work for one more version: their module and their replacement.
 _FORMER = {"load_generators": ("runs.run", "Run.open")}
 
 __all__ = ["__version__", *_HOMES]

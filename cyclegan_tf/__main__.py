@@ -18,7 +18,7 @@ Commands:"""
 
 
 def commands() -> dict[str, str]:
-    """Return what each command does, by name.
+    """Return the summary of each command, by name.
 
     A command is a file at the root of the package that defines `main`. Files are parsed instead of
     imported, because some that are not commands import TensorFlow.
@@ -32,7 +32,7 @@ def commands() -> dict[str, str]:
 
 
 def dispatch(arguments: Sequence[str]) -> int:
-    """Run the command that is named first, or list the commands.
+    """Run the named command, or list the commands.
 
     Args:
         arguments: The program's name, the command's name, then the command's flags.

@@ -1,4 +1,4 @@
-"""Command lines: absl flags made from the configuration's dataclasses, and how commands end."""
+"""Command lines: absl flags derived from the dataclasses of options, and exits of commands."""
 
 import dataclasses
 import functools
@@ -32,15 +32,15 @@ _DEFINE: dict[type, Callable[..., Any]] = {
 
 
 class Flag(NamedTuple):
-    """What a flag is, for those who describe it.
+    """The definition of a flag, for help and documentation.
 
     Attributes:
-        name: Without dashes.
+        name: Name without dashes.
         kind: bool, int, float or str.
-        default: Its value when it is not given.
+        default: Default value.
         help_text: One line, with the unit.
-        choices: The values it may have, if they are few.
-        bounds: As `options.option` takes them.
+        choices: Allowed values; empty if there is no such list.
+        bounds: Bounds in the form of `option.option`.
     """
 
     name: str
@@ -52,16 +52,16 @@ class Flag(NamedTuple):
 
 
 class CommandLine:
-    """The flags of one command, by titled groups.
+    """The flags of one command, in titled groups.
 
     Args:
-        text: Says what the command does and shows examples, as `read_examples` expects. Usually
-            the docstring of the command.
+        text: Summary and examples in the format of `read_examples`, usually the docstring of the
+            command.
 
     Attributes:
-        summary: What the command does.
-        examples: Command lines, or an empty text.
-        groups: What was defined, by title.
+        summary: Description of the command.
+        examples: Example command lines; may be empty.
+        groups: The defined flags, by title of the group.
     """
 
     def __init__(self, text: str | None) -> None:
@@ -80,16 +80,16 @@ class CommandLine:
         group: str = "This command",
         **bounds: Any,
     ) -> None:
-        """Defines a flag.
+        """Define a flag.
 
         Args:
-            name: Without dashes.
+            name: Name without dashes.
             kind: bool, int, float or str.
-            default: Its value when it is not given.
+            default: Default value.
             help_text: One line, with the unit.
-            choices: The values it may have, if they are few.
-            group: The title it stands under in `--help`.
-            **bounds: As for `options.option`; checked by `parse`.
+            choices: Allowed values; empty for any value.
+            group: Title of the group in `--help`.
+            **bounds: As for `option.option`; checked by `parse`.
         """
         if choices:
             flags.DEFINE_enum(name, default, list(choices), help_text, flag_values=self._values)
@@ -99,27 +99,27 @@ class CommandLine:
         self.groups.setdefault(group, []).append(flag)
 
     def add_former(self, **successors: str) -> None:
-        """Accepts former flags for one more version, with a warning.
+        """Accept deprecated flags for one more version, with a warning.
 
         Args:
-            **successors: By former name, what the flag is called now; empty if it has no effect.
+            **successors: The new name by former name; empty if the flag no longer has an effect.
         """
         for name in successors:
             flags.DEFINE_string(name, None, "Former flag.", flag_values=self._values)
         self._former |= successors
 
     def add_run(self, eval_mode: bool = False) -> None:
-        """Defines the flags that choose a run, a checkpoint and perhaps how networks work."""
+        """Define the flags that select a run, a checkpoint and optionally the evaluation mode."""
         self.add("workdir", str, "", "Folder of the run.")
-        self.add("step", int, None, "Step of the checkpoint to take (default: the newest).")
+        self.add("step", int, None, "Step of the checkpoint to use (default: the newest).")
         if eval_mode:
             self.add("eval_mode", bool, None, EVAL_MODE)
 
     def add_preset(self, style: bool = False) -> None:
-        """Define the flag that reads a preset. Other flags override it, wherever they stand.
+        """Define the flag that reads a preset. Other flags override it in any position.
 
         Args:
-            style: Whether to offer the presets of `stylize`, instead of those of `train`.
+            style: Whether to offer the presets of `stylize` instead of those of `train`.
         """
         names = [n for n in flag_files.presets() if n.startswith("neural_style") == style]
         help_text = f"Flags to start from, which other flags override: {', '.join(names)}."
@@ -128,23 +128,23 @@ class CommandLine:
     def add_training(self) -> None:
         """Define the flags of `train`."""
         self.add("workdir", str, "", "Folder of the run. Training resumes if it holds one.")
-        self.add("dry_run", bool, False, "Print what would be done, and stop.")
+        self.add("dry_run", bool, False, "Describe the run and stop.")
         self.add_preset()
         self.add_config()
 
     def add_config(self) -> None:
-        """Defines a flag for every option of the configuration."""
+        """Define a flag for every option of the configuration."""
         config = Config()
         for group in dataclasses.fields(config):
             self.add_options(getattr(config, group.name), f"{group.name.capitalize()} options")
 
     def add_options(self, defaults: Any, title: str, without: Collection[str] = ()) -> None:
-        """Defines a flag for every option of a dataclass.
+        """Define a flag for every option of a dataclass.
 
         Args:
-            defaults: An instance of it; its values are the flags' defaults.
-            title: The title they stand under in `--help`.
-            without: Options that this command does not have.
+            defaults: An instance of the dataclass; its values are the defaults of the flags.
+            title: Title of the group in `--help`.
+            without: Options to omit.
         """
         for option in (f for f in dataclasses.fields(defaults) if f.name not in without):
             default = getattr(defaults, option.name)
@@ -153,25 +153,25 @@ class CommandLine:
             self.add(option.name, _plain(option), default, help_text, choices, title, **facts)
 
     def options(self, defaults: _Options) -> _Options:
-        """Returns the dataclass that was given to `add_options` with the flags' values.
+        """Return the dataclass that was passed to `add_options`, with the values of the flags.
 
         Raises:
-            UserError: If one is outside its bounds.
+            UserError: If a value is out of bounds.
         """
         names = {option.name for option in dataclasses.fields(defaults)} & {*self._values}
         return dataclasses.replace(defaults, **{name: self[name] for name in names}).validate()
 
     def parse(self, arguments: Sequence[str], first: str = "") -> None:
-        """Reads the arguments, flag files and a preset included.
+        """Parse the arguments, including flag files and a preset.
 
         Args:
             arguments: The program's name, then the flags.
-            first: Name of the flag that one argument without dashes stands for, if one may.
+            first: Name of the flag that a single positional argument sets; empty to allow none.
 
         Raises:
-            UserError: If an argument is unknown, has the wrong type or lies outside its bounds, or
-                if a flag file cannot be read.
-            SystemExit: After printing the help, if that was asked for.
+            UserError: If an argument is unknown, has the wrong type or is out of bounds, or if a
+                flag file cannot be read.
+            SystemExit: After printing the help, if an argument requests it.
         """
         if {"--help", "-help", "--helpfull", "-h"}.intersection(arguments[1:]):
             print(self.help())
@@ -179,7 +179,7 @@ class CommandLine:
         expanded = flag_files.expand(arguments[1:])
         rest = self._parse(["", *expanded])
         if "preset" in self._values and self["preset"]:
-            # Later flags win, so the preset's come first.
+            # Later flags override earlier ones, so the preset's flags come first.
             rest = self._parse(["", *flag_files.read_preset(self["preset"]), *expanded])
         if first and len(rest) == 2 and not self._values[first].present:
             self._parse(["", f"--{first}={rest.pop()}"])
@@ -209,7 +209,7 @@ class CommandLine:
         return self._values[name].value
 
     def required(self, name: str) -> str:
-        """Returns a flag's value.
+        """Return the value of a required flag.
 
         Raises:
             UserError: If it was not given.
@@ -219,21 +219,21 @@ class CommandLine:
         return self[name]
 
     def given(self) -> dict[str, Any]:
-        """Returns the flags that were given, on the command line or in a flag file."""
+        """Return the flags that were given on the command line or in a flag file."""
         return {name: self[name] for name in self._values if self._values[name].present}
 
     def config(self, base: Config | None) -> Config:
-        """Returns a configuration: what was given, over what the run or its model has.
+        """Return the configuration of a run or the defaults of a model, updated by given flags.
 
         Args:
-            base: The configuration of the run that is continued, if any.
+            base: Configuration of the run to resume; None for a new run.
         """
         names = {option.name for _, option, _ in options(Config())}
         given = {name: value for name, value in self.given().items() if name in names}
         return base.replace(given) if base else Config.of(**given)
 
     def help(self) -> str:
-        """Returns examples, then the flags with their meaning and default, by groups."""
+        """Return the help: examples, summary, then the flags with help and default, by group."""
         examples = ["Examples:", textwrap.indent(self.examples, "  "), ""] if self.examples else []
         about = f"{self.summary}\n\n--flagfile=FILE reads flags from a file, one a line."
         lines = [*examples, *map(_wrapped, about.split("\n"))]
@@ -247,14 +247,14 @@ class CommandLine:
 
 
 def read_examples(text: str | None) -> tuple[str, str]:
-    """Divide the docstring of a command.
+    """Split the docstring of a command into summary and examples.
 
     Args:
-        text: Paragraphs. The examples are the last ones and begin with `python -m cyclegan_tf` or
-            `cyclegan-tf`.
+        text: The docstring. The examples are its last paragraphs, and the first of them begins
+            with `python -m cyclegan_tf` or `cyclegan-tf`.
 
     Returns:
-        The summary, one line a paragraph, and the examples.
+        The summary, with one line per paragraph, and the examples.
     """
     summary: list[str] = []
     examples: list[str] = []
@@ -267,30 +267,30 @@ def read_examples(text: str | None) -> tuple[str, str]:
 
 
 def _wrapped(line: str, hanging: str = "") -> str:
-    """Break a line of help at 100 columns."""
+    """Wrap a line of help at 100 columns."""
     return textwrap.fill(
         line, 100, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
     )
 
 
 def _plain(option: dataclasses.Field[Any]) -> type:
-    """Returns the type of an option, without `None`."""
+    """Return the type of an option, without `None`."""
     kinds = typing.get_args(option.type) if isinstance(option.type, types.UnionType) else ()
     return next((kind for kind in kinds if kind is not types.NoneType), option.type)  # type: ignore[return-value]
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow for a command or notebook, without its messages about missing GPUs.
+    """Import TensorFlow for a command or notebook, without its messages about missing GPUs.
 
-    Some of them come before any setting has an effect. TensorFlow's own log stays silent
-    afterwards, unless TF_CPP_MIN_LOG_LEVEL is set.
+    TensorFlow writes some of them before any setting takes effect, so stderr is redirected during
+    the import. Afterwards, TensorFlow's log stays silent unless TF_CPP_MIN_LOG_LEVEL is set.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     terminal = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 2)
+    os.close(devnull)
     try:
         import tensorflow as tf
 
@@ -301,15 +301,15 @@ def import_tensorflow() -> None:
 
 
 def in_flags(text: str) -> str:
-    """Writes the arguments that an error of the library names as flags.
+    """Replace the arguments that an error of the library names by flags.
 
-    The library quotes them: `crop_size=8` becomes --crop_size=8.
+    The library quotes arguments in backticks: `crop_size=8` becomes --crop_size=8.
     """
     return re.sub(r"`([a-z]\w*(?:=[^`]*)?)`", r"--\1", text)
 
 
 def command(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
-    """Decorates the `main` of a command, so that its errors name flags instead of arguments."""
+    """Decorate the `main` of a command, so that its errors name flags instead of arguments."""
 
     @functools.wraps(main)
     def naming_flags(arguments: Sequence[str]) -> int:
@@ -323,15 +323,15 @@ def command(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], i
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
-    """Runs a command and ends the process: mistakes of the user become one line on stderr.
+    """Run a command and exit the process; print errors of the user as one line on stderr.
 
     Args:
-        main: Takes the arguments, the program's name first, and returns the exit status.
+        main: Function of the arguments, starting with the program's name, to the exit status.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
-    # Others log what only they themselves can use.
-    for chatty in ("absl", "tensorflow", "etils", "httpx"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    # These packages log details that do not help users.
+    for package in ("absl", "tensorflow", "etils", "httpx"):
+        logging.getLogger(package).setLevel(logging.ERROR)
     try:
         status = main(sys.argv) or 0
     except (UserError, OSError) as error:

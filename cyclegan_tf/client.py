@@ -15,17 +15,17 @@ from cyclegan_tf.errors import UserError
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; returns the exit status, 0, or 1 if a file could not be translated."""
+    """Run the command; return the exit status, 0, or 1 if a file could not be translated."""
     line = cli.CommandLine(__doc__)
-    line.add("server", str, "", "HOST:PORT; TF Serving has 8501 for REST and 8500 for gRPC.")
-    line.add("protocol", str, "rest", "How it is asked.", choices=("rest", "grpc"))
-    line.add("model", str, "", "The model's name: that of the folder it was exported to.")
-    line.add("direction", str, "a2b", "From which domain to which.", choices=DIRECTIONS)
-    line.add("input", str, "", "A picture, or a folder of them.")
-    line.add("output", str, "", "Folder for the translations; paths and stems are kept.")
-    line.add("batch_size", int, 4, "Pictures in a request.", minimum=1)
-    line.add("timeout", float, 60.0, "Seconds for a request.", above=0.0)
-    line.add("retries", int, 4, "How often a request is repeated while no server answers, 0 to 4.")
+    line.add("server", str, "", "HOST:PORT; TF Serving uses 8501 for REST and 8500 for gRPC.")
+    line.add("protocol", str, "rest", "Protocol of the requests.", choices=("rest", "grpc"))
+    line.add("model", str, "", "Name of the model, which is the name of its folder.")
+    line.add("direction", str, "a2b", "Direction of the translation.", choices=DIRECTIONS)
+    line.add("input", str, "", "An image, or a folder of images.")
+    line.add("output", str, "", "Folder for the translations, which keep paths and stems.")
+    line.add("batch_size", int, 4, "Images per request.", minimum=1)
+    line.add("timeout", float, 60.0, "Timeout of a request, in seconds.", above=0.0)
+    line.add("retries", int, 4, "Retries of a request if no server answers, 0 to 4.")
     line.parse(arguments)
     server, model, source, output = map(line.required, ("server", "model", "input", "output"))
     host, _, port = server.rpartition(":")
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         from cyclegan_tf.serving.client import PROTOCOLS
     except ImportError as error:
-        raise UserError(f"a client needs more ({error}): pip install '.[client]'") from None
+        raise UserError(f"the client needs an extra ({error}): pip install '.[client]'") from None
     from cyclegan_tf.serving.remote import translate_remotely
 
     client = PROTOCOLS[line["protocol"]](server, model, line["timeout"], line["retries"])

@@ -15,9 +15,9 @@ from cyclegan_tf.neural_style.options import COMPARISON_STYLE, NOT_FOR_COMPARING
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; returns the exit status.
+    """Run the command; return the exit status.
 
-    Returns 0, or 130 after Ctrl-C, when the pictures compared so far are written.
+    Returns 0, or 130 after Ctrl-C. The images compared so far are written even then.
     """
     line = cli.CommandLine(__doc__)
     line.add_run()
@@ -25,15 +25,15 @@ def main(arguments: Sequence[str]) -> int:
         "output",
         str,
         "",
-        "Folder for what is written (default: comparison in WORKDIR, with --step in "
+        "Folder for the results (default: comparison in WORKDIR; with --step in "
         "WORKDIR/evaluation/step-N).",
     )
-    line.add("direction", str, "a2b", "What is translated.", choices=DIRECTIONS)
+    line.add("direction", str, "a2b", "Direction of the translation.", choices=DIRECTIONS)
     line.add("images", int, 8, "Test images to compare.", minimum=1)
-    line.add("style", str, "", "One picture of the other domain (default: its first for training).")
-    help_text = "How many stand for the whole domain (default: all)."
+    line.add("style", str, "", "An image of the other domain (default: its first for training).")
+    help_text = "Training images that represent the whole domain (default: all)."
     line.add("domain_images", int, None, help_text, minimum=1)
-    line.add("init", str, "content", "Where painting starts.", choices=("content", "noise"))
+    line.add("init", str, "content", "Start of the optimization.", choices=("content", "noise"))
     line.add_options(COMPARISON_STYLE, "Style options", without=NOT_FOR_COMPARING)
     line.add_options(BackboneOptions(), "Backbone options")
     line.add_former(pictures="images", domain_pictures="domain_images")
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         line["init"],
     )
     figures, sheet = page.with_suffix(".json"), page.with_suffix(".png")
-    print(f"page:    {page}\nsheet:   {sheet}\nfigures: {figures}\n\n{found.summary()}")
+    print(f"page:    {page}\nsheet:   {sheet}\nmetrics: {figures}\n\n{found.summary()}")
     return 0 if found.complete else 130
 
 

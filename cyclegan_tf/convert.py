@@ -16,7 +16,7 @@ from cyclegan_tf.runs.workdir import Workdir
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; returns the exit status, 0."""
+    """Run the command; return the exit status, 0."""
     line = cli.CommandLine(__doc__)
     line.add_run()
     line.add(
@@ -25,18 +25,16 @@ def main(arguments: Sequence[str]) -> int:
         "",
         "Folder with latest_net_G_A.pth, latest_net_G_B.pth, latest_net_D_A.pth and "
         "latest_net_D_B.pth, or latest_net_G.pth and latest_net_D.pth; or the file of one "
-        "generator. The run is made in --workdir.",
+        "generator. The run is written to --workdir.",
     )
-    line.add(
-        "to_pytorch", str, "", "Folder for such files, of the run in --workdir, at its --step."
-    )
+    line.add("to_pytorch", str, "", "Folder for such files, converted from --workdir at --step.")
     line.parse(arguments)
     workdir = line.required("workdir")
     source, target = line["from_pytorch"], line["to_pytorch"]
     if bool(source) == bool(target):
         raise UserError("give one of --from_pytorch and --to_pytorch")
     if source and line["step"] is not None:
-        raise UserError("--step chooses a checkpoint for --to_pytorch")
+        raise UserError("--step applies to --to_pytorch only")
 
     cli.import_tensorflow()
     if source:
@@ -63,7 +61,7 @@ def _write(workdir: str, target: str, step: int | None) -> None:
 
     written = to_pytorch(workdir, target, step)
     for name, file in written.files.items():
-        averaged = ", the average that --ema keeps" if name.startswith("average") else ""
+        averaged = ", the moving average of --ema" if name.startswith("average") else ""
         print(f"{file}: {name}{averaged}")
     print(f"options of the PyTorch code: {written.options}")
 

@@ -1,4 +1,4 @@
-"""Serve a page on which to try a trained run.
+"""Serve a web page for trying a trained run.
 
 python -m cyclegan_tf.demo --workdir=runs/quickstart
 """
@@ -10,21 +10,21 @@ from cyclegan_tf import cli
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.neural_style.options import NOT_FOR_COMPARING, BackboneOptions, StyleOptions
 
-# Somebody waits for it.
+# Fewer iterations than the default, because a user waits for the result.
 STYLE = StyleOptions(iterations=60)
 
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; returns the exit status, 0, after Ctrl-C."""
+    """Run the command until Ctrl-C; return the exit status, 0."""
     line = cli.CommandLine(__doc__)
     line.add_run()
-    line.add("host", str, "127.0.0.1", "Address to listen on; others reach 0.0.0.0.")
-    line.add("port", int, None, "Port (default: the first free one from 7860 on).")
-    line.add("max_megabytes", int, 16, "Largest file that can be uploaded.", minimum=1)
-    help_text = "Larger pictures are made smaller, to this longer side."
+    line.add("host", str, "127.0.0.1", "Address to listen on; 0.0.0.0 accepts other machines.")
+    line.add("port", int, None, "Port (default: the first free port from 7860).")
+    line.add("max_megabytes", int, 16, "Maximum size of uploads, in MB.", minimum=1)
+    help_text = "Maximum longer side in pixels; larger images are scaled down."
     line.add("max_side", int, 1024, help_text, minimum=16)
-    help_text = "Test pictures to pick from, for each direction."
+    help_text = "Number of test images to choose from, per direction."
     line.add("examples", int, 12, help_text, minimum=0)
     line.add_options(STYLE, "Style options", without=NOT_FOR_COMPARING)
     line.add_options(BackboneOptions(), "Backbone options")

@@ -13,10 +13,10 @@ from cyclegan_tf import cli
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; returns the exit status, 0."""
+    """Run the command; return the exit status, 0."""
     line = cli.CommandLine(__doc__)
     line.add_run(eval_mode=True)
-    line.add("data", str, "", "Other data to test on, as for training.")
+    line.add("data", str, "", "Other data to evaluate on, in the form of --data for training.")
     line.parse(arguments)
     workdir = line.required("workdir")
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
 
     run = Run.open(workdir, line["step"], line["eval_mode"])
     evaluation, files = run.evaluate(line["data"]), run.origin.results(line["data"])
-    print(f"figures: {files.evaluation}\ngallery: {files.gallery}\n")
+    print(f"metrics: {files.evaluation}\ngallery: {files.gallery}\n")
     print(metrics_table(evaluation.figures))
     return 0
 

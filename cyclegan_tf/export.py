@@ -13,14 +13,14 @@ from cyclegan_tf import cli
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; returns the exit status, 0."""
+    """Run the command; return the exit status, 0."""
     line = cli.CommandLine(__doc__)
     line.add_run(eval_mode=True)
-    line.add("output", str, "", "The model's folder; its name is the model's name in the server.")
-    line.add("version", int, None, "Number of the version; by default the next one.")
-    line.add("max_pixels", int, None, "Larger pictures are refused, by default than 2048x2048.")
-    line.add("samples", str, "", "A folder of pictures to compare on, besides drawn ones.")
-    line.add("format", str, "saved_model", "Comma list: what else is written, tflite or onnx.")
+    line.add("output", str, "", "Folder of the model; its name is the model's name in the server.")
+    line.add("version", int, None, "Number of the version (default: the next one).")
+    line.add("max_pixels", int, None, "Reject larger images (default: 2048 x 2048 pixels).")
+    line.add("samples", str, "", "Folder of images to verify with, besides generated ones.")
+    line.add("format", str, "saved_model", "Comma list of additional formats: tflite, onnx.")
     line.parse(arguments)
     workdir, output = line.required("workdir"), line.required("output")
     formats = [kind for kind in line["format"].split(",") if kind != "saved_model"]

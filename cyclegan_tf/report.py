@@ -12,13 +12,10 @@ from cyclegan_tf import cli
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; returns the exit status.
-
-    It reads files only, and does without TensorFlow.
-    """
+    """Run the command; return the exit status, 0. Only reads files and does not use TensorFlow."""
     line = cli.CommandLine(__doc__)
     line.add("workdir", str, "", "Folder of the run.")
-    line.add("output", str, "", "The page's file (default: WORKDIR/report.html).")
+    line.add("output", str, "", "File of the page (default: WORKDIR/report.html).")
     line.parse(arguments)
     workdir = line.required("workdir")
 

@@ -1,4 +1,4 @@
-"""How `make docs` makes a site of these pages, with a reference that is written from the code."""
+"""Sphinx configuration for `make docs`: these pages, and a reference generated from the code."""
 
 import sys
 from pathlib import Path
@@ -17,11 +17,11 @@ html_theme = "furo"
 html_title = f"{project} {release}"
 html_show_copyright = False
 
-# Headings are linked to as on GitHub; where there is none of that name, the build fails.
+# Links to headings work as on GitHub. The build fails if the heading does not exist.
 myst_heading_anchors = 4
 smartquotes = False
 
-# Docstrings have single backticks for code, and their types in the signature alone.
+# Docstrings use single backticks for code, and types are in signatures only.
 default_role = "literal"
 autodoc_default_options = {
     "members": True,
@@ -29,7 +29,7 @@ autodoc_default_options = {
     "special-members": "__call__, __getitem__",
 }
 autoclass_content = "both"
-# What Keras and Python say of a method that is overridden here is for their own readers.
+# Docstrings that Keras and Python have for overridden methods address other readers.
 autodoc_inherit_docstrings = False
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
@@ -38,10 +38,10 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_custom_sections = [(name, "Returns") for name in ("Input", "Inputs", "Output", "Outputs")]
 napoleon_custom_sections += [("Reference", "References")]
-# Of an extra that need not be there to read about it.
+# An optional package that is not needed to build the docs.
 autodoc_mock_imports = ["gradio"]
 
-# A name that is not found is a mistake, unless it is another package's: no network is asked.
+# An unknown name is an error, unless it belongs to another package: the build uses no network.
 nitpicky = True
 nitpick_ignore_regex = [
     (
@@ -49,13 +49,13 @@ nitpick_ignore_regex = [
         r"(tf|tensorflow|tensorflow_datasets|tfds|keras|np|numpy|PIL|matplotlib|gradio|collections|"
         r"concurrent|dataclasses|os|pathlib|types|typing)\..*",
     ),
-    # Type variables, what is imported for annotations alone, and TFDS' that cannot be taken apart.
+    # Type variables, names imported for annotations only, and a type of TFDS that is not parsed.
     ("py:class", r"cyclegan_tf\..*\._\w+|Figure|utils\.VersionOrStr|dict\[str"),
 ]
 
 
 def setup(app: Any) -> None:
-    """Makes the README the front page; what links to one is led to the other's place."""
+    """Use the README as the front page, and adapt the links between it and the other pages."""
 
     def on_site(_: Any, page: str, source: list[str]) -> None:
         source[0] = source[0].replace("](../README.md", "](index.md")

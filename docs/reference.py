@@ -1,7 +1,6 @@
-"""Writes the reference: commands from their own flags, the library from its docstrings.
+"""Sphinx extension that writes the reference: commands from their flags, the library by autodoc.
 
-A Sphinx extension. The pages lie in `docs/reference`, which git ignores, and are written anew
-whenever the site is built, so that they cannot fall behind the code.
+Every build rewrites the pages in `docs/reference`, which git ignores, so that they match the code.
 """
 
 import dataclasses
@@ -32,8 +31,8 @@ command. `--flagfile=FILE` reads flags from a file, one a line; later flags over
 """
 LIBRARY = """# Library
 
-What `import cyclegan_tf` gives. The pages below have all other names, by package;
-{ref}`genindex` lists them in the order of the alphabet.
+The public names of `import cyclegan_tf`. The pages below document all other names, by package;
+{ref}`genindex` lists them alphabetically.
 """
 TEXT_SECTIONS = "Returns|Yields|Inputs?|Outputs?"
 VALUES = {bool: "", int: "=INTEGER", float: "=NUMBER", str: "=TEXT"}
@@ -46,10 +45,10 @@ BOUNDS: dict[str, Callable[[Any], str]] = {
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Has pages written before Sphinx looks for them, and docstrings read as they are meant."""
+    """Register the extension: write pages before Sphinx reads them, and adapt docstrings."""
     import_tensorflow()
     app.connect("config-inited", lambda app, _: write_pages(Path(app.srcdir) / "reference"))
-    # Napoleon, which reads their sections, comes at 500.
+    # Napoleon, which parses sections of docstrings, has priority 500.
     app.connect("autodoc-process-docstring", complete, priority=100)
     app.connect("autodoc-process-signature", of_init)
     app.connect("autodoc-skip-member", skip)
@@ -57,7 +56,7 @@ def setup(app: Any) -> dict[str, bool]:
 
 
 def write_pages(folder: Path) -> None:
-    """Writes all pages, and removes what else lies in their folder."""
+    """Write all pages, and remove other files from their folder."""
     shutil.rmtree(folder, ignore_errors=True)
     for name, text in pages():
         path = folder / name
@@ -66,7 +65,7 @@ def write_pages(folder: Path) -> None:
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """Yields the pages' names and texts."""
+    """Yield the name and the text of each page."""
     yield "changelog.md", "```{include} ../../CHANGELOG.md\n```\n"
     found = [importlib.import_module(f"{PACKAGE}.{name}") for name in commands()]
     yield "commands.md", COMMANDS + toctree(f"commands/{short(module)}" for module in found)
@@ -82,7 +81,7 @@ def pages() -> Iterator[tuple[str, str]]:
 
 
 def command_page(module: ModuleType) -> str:
-    """Describes a command, or each of those below it, with its flags by groups."""
+    """Document a command, or each of its subcommands, with its flags by group."""
     name = short(module)
     text = f"# {name}\n{introduction(CommandLine(module.__doc__))}"
     below: Mapping[str, Callable[[Sequence[str]], int]] = getattr(module, "COMMANDS", {})
@@ -94,21 +93,21 @@ def command_page(module: ModuleType) -> str:
 
 
 def introduction(line: CommandLine) -> str:
-    """Says what a command does, and shows its examples."""
+    """Return the summary and the examples of a command."""
     return f"\n{line.summary}\n\n```\n{line.examples}\n```\n"
 
 
 def short(module: ModuleType) -> str:
-    """Returns a module's name within the package."""
+    """Return the name of a module within the package."""
     return module.__name__.removeprefix(f"{PACKAGE}.")
 
 
 class _Defined(Exception):
-    """A command has defined all its flags."""
+    """Raised when a command has defined all its flags."""
 
 
 def flags_of(main: Callable[[Sequence[str]], int]) -> CommandLine:
-    """Returns the flags that a command defines, by stopping it where it would read them."""
+    """Return the flags that a command defines, by stopping it before it parses them."""
     found = []
 
     def stop(line: CommandLine, *_: Any) -> NoReturn:
@@ -124,7 +123,7 @@ def flags_of(main: Callable[[Sequence[str]], int]) -> CommandLine:
 
 
 def flag_groups(line: CommandLine, program: str, level: str) -> str:
-    """Describes a command's flags, each group under a heading of a level."""
+    """Document the flags of a command, with a heading of the given level for each group."""
     text = f"\n```{{program}} {program}\n```\n"
     for title, flags in line.groups.items():
         text += f"\n{level} {title}\n"
@@ -133,14 +132,14 @@ def flag_groups(line: CommandLine, program: str, level: str) -> str:
 
 
 def usage(flag: Flag) -> str:
-    """Shows how a flag is given."""
+    """Return the usage of a flag."""
     if flag.kind is bool:
         return f"--{flag.name}, --no{flag.name}"
     return f"--{flag.name}" + (f"={'|'.join(flag.choices)}" if flag.choices else VALUES[flag.kind])
 
 
 def meaning(flag: Flag) -> str:
-    """Says what a flag means, what it is without, and how far it may go."""
+    """Return the help of a flag, with its default and bounds."""
     help_text = re.sub(r"(?<![`\w])--\w+(=\w+)?", r"`\g<0>`", flag.help_text)
     default = ("off", "on")[flag.default] if isinstance(flag.default, bool) else f"`{flag.default}`"
     facts = [] if flag.default in (None, "") else [f"default: {default}"]
@@ -152,7 +151,7 @@ def meaning(flag: Flag) -> str:
 
 
 def packages(without: Iterable[str]) -> dict[str, list[str]]:
-    """Returns the modules of each package; those at the root are `root`."""
+    """Return the modules of each package; modules at the root belong to `root`."""
     parts: dict[str, list[str]] = {"root": []}
     for _, name, is_package in pkgutil.walk_packages(cyclegan_tf.__path__, f"{PACKAGE}."):
         part, _, rest = name.removeprefix(f"{PACKAGE}.").partition(".")
@@ -162,12 +161,12 @@ def packages(without: Iterable[str]) -> dict[str, list[str]]:
 
 
 def public_names() -> list[str]:
-    """Returns the names in `__all__` that are documented, in its order."""
+    """Return the documented names in `__all__`, in the same order."""
     return [name for name in cyclegan_tf.__all__ if not name.startswith("__")]
 
 
 def library_page(parts: Iterable[str]) -> str:
-    """Documents the public names, below a list of the packages' pages."""
+    """Document the public names, after a list of the pages of packages."""
     values = {name: getattr(cyclegan_tf, name) for name in public_names()}
     return (
         LIBRARY
@@ -180,7 +179,7 @@ def library_page(parts: Iterable[str]) -> str:
 
 
 def package_page(part: str, names: Iterable[str]) -> str:
-    """Documents modules; what is public is documented elsewhere."""
+    """Document the modules of a package, except for public names, which have their own page."""
     title = PACKAGE if part == "root" else f"{PACKAGE}.{part}"
     text = f"# {title}\n"
     for name in names:
@@ -189,21 +188,21 @@ def package_page(part: str, names: Iterable[str]) -> str:
         if public:
             text += f"\nSee {', '.join(f'{{py:obj}}`{PACKAGE}.{n}`' for n in public)}.\n"
         option = f":exclude-members: {', '.join(public)}" if public else ":members:"
-        # A package's page begins with what it is; its modules follow.
+        # The page of a package starts with the package's docstring; its modules follow.
         option = ":no-members:\n   :no-special-members:" if name == title else option
         text += autodoc([f"automodule:: {name}\n   {option}"])
     return text
 
 
 def autodoc(directives: Iterable[str]) -> str:
-    """Writes directives of autodoc, which docstrings in reStructuredText need around them."""
+    """Return autodoc directives, wrapped for MyST because docstrings are reStructuredText."""
     return "\n```{eval-rst}\n" + "\n".join(f".. {text}\n" for text in directives) + "```\n"
 
 
 def complete(_: Any, what: str, name: str, obj: Any, __: Any, lines: list[str]) -> None:
-    """Changes a docstring before napoleon reads it: options are explained by their own help.
+    """Adapt a docstring for napoleon, and document options by their help text.
 
-    Napoleon takes what stands before a colon for a type where we have text; so give it none.
+    In some sections, napoleon takes text before a colon for a type. An empty type prevents that.
     """
     text = "\n".join(lines)
     if what == "class" and dataclasses.is_dataclass(obj):
@@ -215,7 +214,7 @@ def complete(_: Any, what: str, name: str, obj: Any, __: Any, lines: list[str]) 
 
 
 def of_init(_: Any, what: str, __: str, obj: Any, *___: Any) -> tuple[str, str] | None:
-    """Gives classes of ours the signature of their `__init__`, where Keras has one for all."""
+    """Give our classes the signature of `__init__`, because Keras has one signature for all."""
     from sphinx.util import inspect as sphinx_inspect
 
     init: Any = getattr(obj, "__init__", None)
@@ -229,7 +228,7 @@ def of_init(_: Any, what: str, __: str, obj: Any, *___: Any) -> tuple[str, str] 
 
 
 def skip(_: Any, __: str, ___: str, obj: Any, ____: bool, _____: Any) -> bool | None:
-    """Leaves out what `NamedTuple` says of its fields, which have no docstrings of their own."""
+    """Skip the generated docstrings of `NamedTuple` fields."""
     return True if (getattr(obj, "__doc__", "") or "").startswith("Alias for field") else None
 
 
@@ -237,5 +236,5 @@ def skip(_: Any, __: str, ___: str, obj: Any, ____: bool, _____: Any) -> bool | 
 
 
 def toctree(names: Iterable[str]) -> str:
-    """Lists pages below this one."""
+    """Return a list of subpages."""
     return "\n```{toctree}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```\n"

@@ -96,4 +96,4 @@ def test_built_in_configuration_runs(
         assert (tmp_path / "gallery.png").exists()
     else:
         assert train.main(["train", *flags, "--dry_run"]) == 0
-    assert "parameters each way" in capsys.readouterr().out
+    assert "parameters per direction" in capsys.readouterr().out

@@ -1,1 +1,1 @@
-"""The configuration of a run: its options, their bounds and what they must not contradict."""
+"""The configuration of a run: its options, their bounds and the combinations that are rejected."""

@@ -1,4 +1,4 @@
-"""A whole run: its options together, what they must not contradict, and their form in JSON."""
+"""The complete configuration of a run: validation across options, and JSON."""
 
 import dataclasses
 import json
@@ -23,14 +23,14 @@ from cyclegan_tf.errors import UserError
 
 @dataclass(frozen=True)
 class Config:
-    """A whole run. Construct it, then call `validate()`.
+    """The complete configuration of a run. Construct it, then call `validate()`.
 
     Attributes:
-        data: Where the pictures come from and how they become network inputs.
+        data: Source of the images and their preprocessing.
         model: The networks.
-        objective: What the networks are trained for.
-        optimizer: How the weights move, and in which arithmetic.
-        run: How far, how often and on what; the only ones that may change when it is continued.
+        objective: The losses.
+        optimizer: Optimizer, schedule and precision.
+        run: Duration, intervals and devices; the only options that may change on resuming.
     """
 
     data: DataConfig = field(default_factory=DataConfig)
@@ -41,21 +41,21 @@ class Config:
 
     @classmethod
     def of(cls, model: str = "cyclegan", **options: Any) -> "Config":
-        """Returns the defaults of a model, with options changed.
+        """Return the defaults of a model, with some options changed.
 
         Args:
             model: `cyclegan`, `pix2pix` or `autoencoder`.
-            **options: Any options by their flat names, as on the command line, such as
+            **options: Options by their flat names, as on the command line, such as
                 `data="photos"` or `crop_size=128`.
 
         Raises:
-            UserError: If there is no option of a name.
+            UserError: If an option is unknown.
         """
         return cls().replace({"model": model, **MODEL_DEFAULTS.get(model, {}), **options})
 
     @property
     def paired(self) -> bool:
-        """Whether the model learns from pairs."""
+        """Whether the model trains on paired images."""
         model = self.model.model
         return model == "pix2pix" or (
             model == "autoencoder" and self.objective.task != "reconstruct"
@@ -63,17 +63,17 @@ class Config:
 
     @property
     def needs_b(self) -> bool:
-        """Whether the model looks at domain B at all."""
+        """Whether the model uses domain B."""
         return self.paired or self.model.model == "cyclegan"
 
     def validate(self) -> "Config":
-        """Checks every bound.
+        """Check the bounds of every option and all combinations.
 
         Returns:
             The configuration itself.
 
         Raises:
-            UserError: If an option is outside its bounds, or two options contradict.
+            UserError: If an option is out of bounds, or two options contradict each other.
         """
         for group in dataclasses.fields(self):
             getattr(self, group.name).validate()
@@ -111,9 +111,9 @@ class Config:
                     f"to {families_with(name)}"
                 )
         if self.run.remat and self.model.drops:
-            raise UserError("`remat` would draw another dropout the second time; leave one out")
+            raise UserError("`remat` would recompute with different dropout; use only one of them")
         if self.run.remat and self.model.norm == "batch":
-            raise UserError("`remat` would count each batch twice in `norm=batch`; leave one out")
+            raise UserError("`remat` would count batches twice in `norm=batch`; use only one")
 
     def _check_channels(self) -> None:
         channels = f"`channels_a={self.data.channels_a}`, `channels_b={self.data.channels_b}`"
@@ -121,13 +121,13 @@ class Config:
             return
         if self.model.architecture.traits.blends:
             raise UserError(
-                f"`generator={self.model.generator}` blends its result into its input, which "
-                f"needs equal channels, not {channels}"
+                f"`generator={self.model.generator}` blends its output with its input, which "
+                f"requires equal numbers of channels; received {channels}"
             )
         if self.model.model == "cyclegan" and self.objective.lambda_identity:
             raise UserError(
-                "identity losses compare a domain with itself through the other one's generator: "
-                f"with {channels}, give `lambda_identity=0`"
+                "identity losses need equal numbers of channels in both domains; "
+                f"received {channels}; use `lambda_identity=0`"
             )
 
     def _check_geometry(self) -> None:
@@ -147,18 +147,18 @@ class Config:
             )
         if data.preprocess in ("scale_width", "none") and (data.batch_size > 1 or self._pool_size):
             raise UserError(
-                f"`preprocess={data.preprocess}` gives pictures of different sizes, which cannot "
+                f"`preprocess={data.preprocess}` produces images of different sizes, which cannot "
                 "share a batch or a pool: use `batch_size=1` and `pool_size=0`, "
                 f"not {data.batch_size} and {self._pool_size}"
             )
 
     def _check_discriminator(self, seen: int) -> None:
         layers = self.model.discriminator_layers
-        judges_patches = self.model.model != "autoencoder" and self.model.discriminator == "patch"
-        if judges_patches and self.data.preprocess != "none" and seen // 2**layers < 3:
+        patch = self.model.model != "autoencoder" and self.model.discriminator == "patch"
+        if patch and self.data.preprocess != "none" and seen // 2**layers < 3:
             raise UserError(
-                f"`discriminator_layers={layers}` leaves nothing of pictures of {seen} px: take "
-                f"fewer layers, or pictures of at least {3 * 2**layers} px"
+                f"`discriminator_layers={layers}` is too many for images of {seen} px; use "
+                f"fewer layers, or images of at least {3 * 2**layers} px"
             )
 
     @property
@@ -166,15 +166,15 @@ class Config:
         return self.objective.pool_size if self.model.model == "cyclegan" else 0
 
     def to_json(self) -> str:
-        """Returns the configuration as indented JSON, one object for each group."""
+        """Return the configuration as indented JSON, with one object per group."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Config":
-        """Reads what `to_json` wrote; options that are missing have their defaults.
+        """Read the output of `to_json`. Missing options get their defaults.
 
         Raises:
-            UserError: If the text is not JSON, or has an option this version does not know.
+            UserError: If the text is not JSON, or has an option that this version lacks.
         """
         groups = get_type_hints(cls)
         try:
@@ -187,13 +187,13 @@ class Config:
         return cls(**{name: groups[name](**values) for name, values in stored.items()})
 
     def replace(self, values: Mapping[str, Any]) -> "Config":
-        """Returns a copy with options changed.
+        """Return a copy with some options changed.
 
         Args:
             values: New values by their flat names, as on the command line.
 
         Raises:
-            UserError: If there is no option of a name; the error suggests the nearest.
+            UserError: If an option is unknown; the error suggests the closest name.
         """
         groups = {option_field.name: group for group, option_field, _ in options(self)}
         check_names(values, groups)
@@ -204,10 +204,10 @@ class Config:
         return dataclasses.replace(self, **parts)
 
     def differences(self, other: "Config") -> list[str]:
-        """Lists the options in which `other` would compute something else.
+        """List the options that make `other` compute something different.
 
         Returns:
-            `name: own value -> other value` for each; options of `RunConfig` do not count.
+            `name: own value -> other value` for each option, except those of `RunConfig`.
         """
         return [
             f"{option_field.name}: {mine} -> {theirs}"
@@ -219,7 +219,7 @@ class Config:
 
 
 def options(config: Config) -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:
-    """Yields `(group name, field, value)` for every option of a configuration."""
+    """Yield `(group name, field, value)` for every option of a configuration."""
     for group in dataclasses.fields(config):
         part = getattr(config, group.name)
         for option_field in dataclasses.fields(part):

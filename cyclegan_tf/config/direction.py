@@ -7,14 +7,14 @@ _Value = TypeVar("_Value")
 
 
 class Direction(str, Enum):
-    """A direction of translation; compares, hashes and prints as its name, such as `a2b`.
+    """A direction of translation, which compares, hashes and prints as its name, such as `a2b`.
 
     Attributes:
         source: Domain of the inputs, `a` or `b`.
         target: Domain of the outputs.
         opposite: The other direction.
         generator: Name of the generator that translates in this direction.
-        average: Name of its averaged copy.
+        average: Name of the exponential moving average of this generator.
     """
 
     A2B = "a2b"
@@ -45,15 +45,15 @@ class Direction(str, Enum):
 
     @classmethod
     def of(cls, generator: str) -> "Direction":
-        """Returns the direction of a generator's name."""
+        """Return the direction of a generator, given its name."""
         return next(direction for direction in cls if direction.generator == generator)
 
     def arrow(self, name_a: str = "A", name_b: str = "B") -> str:
-        """Returns the direction as people read it, such as `A → B`."""
+        """Return a readable label, such as `A → B`."""
         return " → ".join(self.ordered(name_a, name_b))
 
     def ordered(self, a: _Value, b: _Value) -> tuple[_Value, _Value]:
-        """Returns what belongs to domains A and B as `(source, target)`."""
+        """Order the values of domains A and B as `(source, target)`."""
         return (a, b) if self is Direction.A2B else (b, a)
 
 

@@ -75,8 +75,8 @@ def _read(path: Path, including: tuple[Path, ...] = ()) -> list[str]:
     for line in map(str.strip, re.split(r"[\r\n]", _text(path))):
         if not line or line.startswith(("#", "//")):
             continue
-        # Quotes around a value are the shell's on a command line. Somebody who copied it means
-        # the same here.
+        # On a command line, the shell removes quotes around a value. Remove them here too, so
+        # that a copied command line works.
         line = re.sub(r"^(--?\w+=)([\"'])(.*)\2$", r"\1\3", line)
         if match := re.fullmatch(r"--?flagfile=(.*)", line):
             if name := match[1].strip():

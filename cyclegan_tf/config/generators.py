@@ -1,4 +1,4 @@
-"""The generators there are: what their names mean, and what each family can do."""
+"""Generator names and the capabilities of each family of generators."""
 
 import re
 from collections.abc import Collection
@@ -12,12 +12,12 @@ class Family:
     """A family of generators.
 
     Attributes:
-        numbers: The numbers that may follow its name, as in `resnet_9`; empty if none does.
-        multiple: What height and width of images are multiples of; None for the number itself.
-        dropout: Whether it can have dropout.
-        upsampling: Whether its way of enlarging can be chosen.
-        bottleneck: Whether the width of its narrowest layer can be chosen.
-        blends: Whether it blends its result into its input, which takes equal channels.
+        numbers: Valid numbers after the name, as in `resnet_9`; empty for a name without number.
+        multiple: Height and width must be multiples of this; None means multiples of the number.
+        dropout: Whether it supports dropout.
+        upsampling: Whether the upsampling method can be chosen.
+        bottleneck: Whether the width of the narrowest layer can be chosen.
+        blends: Whether it blends its output with its input, which requires equal channels.
         official: Whether the official PyTorch code has it.
     """
 
@@ -31,7 +31,7 @@ class Family:
 
 
 _BLOCKS = range(1, 65)
-# A new architecture is a row here, and its builder in `models.generators.generator`.
+# To add an architecture, add a row here and a builder in `models.generators.generator`.
 FAMILIES = {
     "resnet": Family(_BLOCKS, 4, dropout=True, upsampling=True, official=True),
     "gated_resnet": Family(_BLOCKS, 4, upsampling=True, blends=True),
@@ -43,11 +43,11 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class GeneratorSpec:
-    """A generator's name, taken apart.
+    """The parsed name of a generator.
 
     Attributes:
-        family: Such as `gated_resnet`.
-        number: Residual blocks, or pixels of a U-Net; 0 for families without.
+        family: Name of the family, such as `gated_resnet`.
+        number: Number of residual blocks, or of pixels for a U-Net; 0 for names without number.
     """
 
     family: str
@@ -55,10 +55,10 @@ class GeneratorSpec:
 
     @classmethod
     def parse(cls, name: str) -> "GeneratorSpec":
-        """Takes a name such as `resnet_9` apart.
+        """Parse a name such as `resnet_9`.
 
         Raises:
-            UserError: If there is no such generator; the error lists those there are.
+            UserError: If the generator is unknown; the error lists the valid names.
         """
         match = re.fullmatch(r"([a-z_]+?)(?:_(\d+))?", name)
         spec = cls(match[1], int(match[2] or 0)) if match else cls(name)
@@ -70,17 +70,17 @@ class GeneratorSpec:
 
     @property
     def traits(self) -> Family:
-        """What the family can do."""
+        """The capabilities of the family."""
         return FAMILIES[self.family]
 
     @property
     def multiple(self) -> int:
-        """What height and width of images have to be multiples of."""
+        """The number that height and width of images must be multiples of."""
         return self.traits.multiple or self.number
 
 
 def families_with(trait: str) -> str:
-    """Lists the families that have a trait of `Family`, for errors."""
+    """List the families that have a trait of `Family`, for errors."""
     return " and ".join(name for name, family in FAMILIES.items() if getattr(family, trait))
 
 

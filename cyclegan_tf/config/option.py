@@ -1,7 +1,6 @@
-"""Options: fields of frozen dataclasses, each with its default, its meaning and its bounds.
+"""Options: fields of frozen dataclasses, each with its default, help text and bounds.
 
-The command line (`cli.py`) is derived from such dataclasses, and validation reads the same
-metadata.
+`cli.py` derives the command line from these dataclasses. Validation reads the same metadata.
 """
 
 import dataclasses
@@ -15,17 +14,17 @@ from cyclegan_tf.errors import UserError, suggestion
 
 
 def option(default: Any, help_text: str, **bounds: Any) -> Any:
-    """Declares one option of a configuration dataclass.
+    """Declare one option of a configuration dataclass.
 
     Args:
-        default: The value when nothing is given; `None` where absence means "derive it".
+        default: The default value; `None` if it is derived from other options.
         help_text: One line for `--help`, with the unit.
         **bounds: Any of `choices` (allowed values), `pattern` (regular expression),
             `minimum`, `maximum` (inclusive) and `above` (exclusive lower bound); and `models`,
-            those that know the option: with another one it has to keep its default.
+            the models that the option applies to: other models require the default.
 
     Returns:
-        A dataclass field that carries the help and the bounds as metadata.
+        A dataclass field with the help text and the bounds as metadata.
     """
     return field(default=default, metadata={"help": help_text, **bounds})
 
@@ -35,17 +34,16 @@ _Self = TypeVar("_Self", bound="Options")
 
 @dataclass(frozen=True)
 class Options:
-    """What every dataclass of options has."""
+    """Base class of dataclasses of options."""
 
     def validate(self: _Self) -> _Self:
-        """Checks every bound.
+        """Check the type and the bounds of every option.
 
         Returns:
             The options themselves.
 
         Raises:
-            UserError: If an option has another type, lies outside its bounds, or contradicts
-                another.
+            UserError: If an option has the wrong type, is out of bounds, or contradicts another.
         """
         for option_field in dataclasses.fields(self):
             check(option_field, getattr(self, option_field.name))
@@ -53,15 +51,15 @@ class Options:
 
 
 def check_names(names: Iterable[str], known: Collection[str], what: str = "option") -> None:
-    """Checks that options exist.
+    """Check that options exist.
 
     Args:
         names: The names to check.
-        known: The names there are.
-        what: What errors call them.
+        known: The valid names.
+        what: The noun that errors use for a name.
 
     Raises:
-        UserError: If a name is unknown; the error suggests the nearest.
+        UserError: If a name is unknown; the error suggests the closest.
     """
     for name in names:
         if name not in known:
@@ -69,13 +67,13 @@ def check_names(names: Iterable[str], known: Collection[str], what: str = "optio
 
 
 def check(option_field: dataclasses.Field[Any], value: Any) -> None:
-    """Holds one option against its type and its bounds.
+    """Check one option against its type and bounds.
 
     Raises:
-        UserError: If the value has another type, or lies outside.
+        UserError: If the value has the wrong type or is out of bounds.
     """
     kinds = get_args(option_field.type) or (option_field.type,)
-    # JSON has no type of its own for whole numbers that stand for others.
+    # JSON may store a float as an integer, such as 10 for 10.0.
     if not isinstance(value, kinds) and not (float in kinds and isinstance(value, int)):
         expected = " or ".join("nothing" if k is type(None) else k.__name__ for k in kinds)
         raise UserError(f"`{option_field.name}={value}`: expected {expected}")
@@ -83,10 +81,10 @@ def check(option_field: dataclasses.Field[Any], value: Any) -> None:
 
 
 def check_bounds(name: str, value: Any, bounds: Mapping[str, Any]) -> None:
-    """Holds a value against bounds, as `option` takes them; None, for what is derived, has none.
+    """Check a value against bounds in the form of `option`. None, a derived value, always passes.
 
     Raises:
-        UserError: If it lies outside.
+        UserError: If the value is out of bounds.
     """
     if value is None:
         return

@@ -1,6 +1,6 @@
-"""Everything a run can be told, each option with its default, its meaning and its bounds.
+"""All options of a run, each with its default, help text and bounds.
 
-The command line (`cli.py`) is derived from these dataclasses; `config.py` puts them together.
+`cli.py` derives the command line from these dataclasses; `config.py` combines them.
 """
 
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from typing import Any
 from cyclegan_tf.config.generators import GeneratorSpec
 from cyclegan_tf.config.option import Options, option
 
-# By what the flag takes, as people call them.
+# Display names of the models, by the value of the flag.
 MODELS = {"cyclegan": "CycleGAN", "pix2pix": "pix2pix", "autoencoder": "autoencoder"}
 EVAL_MODE = (
-    "Translate with dropout off and running batch statistics; as published, dropout stays on and "
-    "batch norm takes each picture's own."
+    "Translate with dropout off and running batch statistics. By default, as published, dropout "
+    "stays on and batch norm uses the statistics of each image."
 )
 AUGMENTATIONS = ("flip", "crop", "rotate", "colour")
 PREPROCESS = ("resize_and_crop", "resize", "crop", "scale_width", "scale_width_and_crop", "none")
@@ -21,32 +21,32 @@ PREPROCESS = ("resize_and_crop", "resize", "crop", "scale_width", "scale_width_a
 
 @dataclass(frozen=True)
 class DataConfig(Options):
-    """Where the pictures come from and how they become network inputs."""
+    """Source of the images and their preprocessing."""
 
     data: str = option(
         "",
-        "A folder with trainA and trainB (and testA, testB), for paired models also with train "
-        "and test of A|B side by side; tfds:NAME/CONFIG; or a built-in: avatars/blond2ginger, "
-        "avatars/short2long, avatars/parts, earth/satellite2relief.",
+        "A folder with trainA and trainB (and testA, testB); for paired models also one with "
+        "train and test of images A|B side by side; tfds:NAME/CONFIG; or a built-in data set: "
+        "avatars/blond2ginger, avatars/short2long, avatars/parts, earth/satellite2relief.",
     )
     data_a: str = option("", "Folder of domain A, instead of --data.")
     data_b: str = option("", "Folder of domain B, instead of --data.")
-    swap: bool = option(False, "Exchange the domains: what lies there as B is taken for A.")
+    swap: bool = option(False, "Swap domains A and B.")
     channels_a: int = option(
-        3, "Channels of domain A: 1 grey, 2 with alpha, 3 RGB, 4 RGBA.", minimum=1, maximum=4
+        3, "Channels of domain A: 1 grey, 2 grey+alpha, 3 RGB, 4 RGBA.", minimum=1, maximum=4
     )
     channels_b: int = option(
-        3, "Channels of domain B: 1 grey, 2 with alpha, 3 RGB, 4 RGBA.", minimum=1, maximum=4
+        3, "Channels of domain B: 1 grey, 2 grey+alpha, 3 RGB, 4 RGBA.", minimum=1, maximum=4
     )
     preprocess: str = option(
-        "resize_and_crop", "How a picture comes to the networks' size.", choices=PREPROCESS
+        "resize_and_crop", "How images are brought to network size.", choices=PREPROCESS
     )
-    load_size: int = option(286, "Size a picture is resized to, in pixels.", minimum=8)
-    crop_size: int = option(256, "Size of the crop the networks see, in pixels.", minimum=8)
+    load_size: int = option(286, "Size that images are resized to, in pixels.", minimum=8)
+    crop_size: int = option(256, "Size of the training crops, in pixels.", minimum=8)
     augment: str = option(
         "flip,crop", f"Comma list of {', '.join(AUGMENTATIONS)}; or none.", pattern="[a-z,]+"
     )
-    batch_size: int = option(1, "Pictures of each domain in a step, over all replicas.", minimum=1)
+    batch_size: int = option(1, "Images of each domain per step, over all replicas.", minimum=1)
 
     @property
     def augmentations(self) -> tuple[str, ...]:
@@ -60,44 +60,44 @@ class ModelConfig(Options):
 
     model: str = option(
         "cyclegan",
-        "cyclegan for two unpaired domains; pix2pix for pairs; autoencoder for the step before "
-        "adversarial training. Each has defaults of its own, see docs/fidelity.md.",
+        "cyclegan for two unpaired domains; pix2pix for pairs; autoencoder for training without "
+        "an adversarial loss. Defaults differ between models, see docs/fidelity.md.",
         choices=tuple(MODELS),
     )
     generator: str = option(
         "resnet_9",
         "resnet_N with N residual blocks (6 for 128 px, 9 from 256 px on); gated_resnet_N, "
-        "which blends its result into its input; unet_N for multiples of N px, a power of 2; "
-        "encoder_decoder; or segnet.",
+        "which blends its output with its input; unet_N for sizes that are multiples of N px, a "
+        "power of 2; encoder_decoder; or segnet.",
     )
     upsampling: str = option(
         "transposed",
-        "How the generator enlarges: transposed convolution, or resize then convolution, which "
-        "leaves no checkerboard.",
+        "Upsampling in the generator: transposed convolution, or resize then convolution, which "
+        "avoids checkerboard artifacts.",
         choices=("transposed", "resize"),
     )
     bottleneck: int | None = option(
         None,
-        "Channels of the narrowest layer of encoder_decoder (default: as its neighbours).",
+        "Channels of the narrowest layer of encoder_decoder (default: same as adjacent layers).",
         minimum=1,
     )
     discriminator: str = option(
         "patch",
-        "patch judges overlapping patches; pixel each pixel by itself.",
+        "patch classifies overlapping patches; pixel classifies each pixel independently.",
         choices=("patch", "pixel"),
         models=("cyclegan", "pix2pix"),
     )
     discriminator_layers: int = option(
         3,
-        "Strided layers of the PatchGAN; 3 sees patches of 70 px.",
+        "Strided layers of the PatchGAN; 3 give a receptive field of 70 px.",
         minimum=1,
         maximum=5,
         models=("cyclegan", "pix2pix"),
     )
-    filters: int = option(64, "Channels of a generator's first layer.", minimum=1)
+    filters: int = option(64, "Channels of the generator's first layer.", minimum=1)
     discriminator_filters: int | None = option(
         None,
-        "Channels of a discriminator's first layer (default: filters).",
+        "Channels of the discriminator's first layer (default: filters).",
         minimum=1,
         models=("cyclegan", "pix2pix"),
     )
@@ -113,8 +113,8 @@ class ModelConfig(Options):
     )
     dropout: bool | None = option(
         None,
-        "Drop half of some features, in residual blocks or U-Net ups (default: in pix2pix, if its "
-        "generator is one of these).",
+        "Dropout of 0.5 in residual blocks or U-Net up layers (default: on for pix2pix, if its "
+        "generator supports it).",
     )
     init_weights: str = option(
         "normal",
@@ -123,21 +123,21 @@ class ModelConfig(Options):
     )
     init_gain: float | None = option(
         None,
-        "Standard deviation of the initial kernels for normal, their factor otherwise (default: "
+        "Standard deviation of the initial kernels for normal, gain factor otherwise (default: "
         "0.02, for kaiming 1).",
         above=0.0,
     )
 
     @property
     def drops(self) -> bool:
-        """Whether there is dropout: `dropout`, or as published."""
+        """Whether the generator has dropout: `dropout`, or the published default."""
         if self.dropout is not None:
             return self.dropout
         return self.model == "pix2pix" and self.architecture.traits.dropout
 
     @property
     def architecture(self) -> GeneratorSpec:
-        """`generator`, taken apart."""
+        """The parsed `generator`."""
         return GeneratorSpec.parse(self.generator)
 
     def validate(self) -> "ModelConfig":
@@ -147,7 +147,7 @@ class ModelConfig(Options):
 
 @dataclass(frozen=True)
 class ObjectiveConfig(Options):
-    """What the networks are trained for."""
+    """The losses and their weights."""
 
     gan_mode: str = option(
         "lsgan",
@@ -183,15 +183,15 @@ class ObjectiveConfig(Options):
         models=("cyclegan",),
     )
     lambda_l1: float = option(
-        100.0, "Weight of the distance to the truth.", minimum=0.0, models=("pix2pix",)
+        100.0, "Weight of the L1 distance to the target.", minimum=0.0, models=("pix2pix",)
     )
     pool_size: int = option(
-        50, "Generated pictures kept for the discriminators.", minimum=0, models=("cyclegan",)
+        50, "Generated images kept for the discriminators.", minimum=0, models=("cyclegan",)
     )
     task: str = option(
         "reconstruct",
-        "reconstruct the pictures of A; translate them to their partners in B; or segment: B "
-        "holds class numbers.",
+        "reconstruct the images of A; translate them to their pairs in B; or segment them: B "
+        "holds class indices.",
         choices=("reconstruct", "translate", "segment"),
         models=("autoencoder",),
     )
@@ -203,14 +203,14 @@ class ObjectiveConfig(Options):
     )
     noise: float = option(
         0.0,
-        "Standard deviation of the noise added to inputs in training and evaluation, for the range "
+        "Standard deviation of the noise added to inputs in training and evaluation, on the scale "
         "[-1, 1].",
         minimum=0.0,
         models=("autoencoder",),
     )
     classes: int | None = option(
         None,
-        "Classes to segment, numbered from 0 (default: those of a built-in data set).",
+        "Number of classes to segment, numbered from 0 (default: from a built-in data set).",
         minimum=2,
         maximum=256,
         models=("autoencoder",),
@@ -219,28 +219,28 @@ class ObjectiveConfig(Options):
 
 @dataclass(frozen=True)
 class OptimizerConfig(Options):
-    """How the weights move, and in which arithmetic."""
+    """Optimizer, learning rate schedule and precision."""
 
     learning_rate: float = option(2e-4, "Adam's learning rate.", above=0.0)
     schedule: str = option(
         "linear",
-        "linear: constant for --epochs, then down to zero over --decay_epochs; step: a tenth "
-        "after every --decay_every epochs; cosine: half a wave over all epochs; or constant.",
+        "linear: constant for --epochs, then linear to zero over --decay_epochs; step: times 0.1 "
+        "every --decay_every epochs; cosine: half a period over all epochs; or constant.",
         choices=("linear", "step", "cosine", "constant"),
     )
     epochs: int = option(100, "Epochs at the full learning rate.", minimum=1)
-    decay_epochs: int = option(100, "Epochs after these.", minimum=0)
+    decay_epochs: int = option(100, "Epochs after --epochs, of learning rate decay.", minimum=0)
     decay_every: int = option(50, "Epochs between the drops of --schedule=step.", minimum=1)
     ema: float = option(
         0.0,
-        "Decay per step of an averaged copy of the generators, used for samples and results; "
-        "0 is off.",
+        "Decay per step of an exponential moving average of the generators, used for samples and "
+        "results; 0 turns it off.",
         minimum=0.0,
         maximum=0.9999999,
     )
     precision: str = option(
         "float32",
-        "Arithmetic: float32, mixed_float16 (with loss scaling) or mixed_bfloat16.",
+        "Precision: float32, mixed_float16 (with loss scaling) or mixed_bfloat16.",
         choices=("float32", "mixed_float16", "mixed_bfloat16"),
     )
     jit_compile: bool | None = option(
@@ -255,15 +255,15 @@ class OptimizerConfig(Options):
 
 @dataclass(frozen=True)
 class RunConfig(Options):
-    """How far, how often and on what: may change when a run is continued."""
+    """Duration, intervals and devices; these options may change when a run resumes."""
 
     max_steps: int | None = option(
-        None, "Steps counted from the run's first; bounds the epochs.", minimum=1
+        None, "Maximum number of steps of the whole run; limits the epochs.", minimum=1
     )
     replicas: int | None = option(
         None,
-        "GPUs to use, or logical CPUs where there is no GPU (default: as many GPUs as divide "
-        "the batch). Where TF_CONFIG names several workers: on each (default: 1).",
+        "GPUs to use, or logical CPUs on a machine without GPU (default: as many GPUs as divide "
+        "the batch). If TF_CONFIG names several workers: GPUs per worker (default: 1).",
         minimum=1,
     )
     wait_for_workers: float = option(
@@ -272,35 +272,35 @@ class RunConfig(Options):
     intra_op_threads: int | None = option(
         None,
         "CPU threads within an operation (default: all cores). 1 is faster for small networks, "
-        "whose two halves then run side by side.",
+        "whose two halves then run in parallel.",
         minimum=1,
     )
     steps_per_call: int = option(
         1,
-        "Steps taken in one call of the graph, for accelerators that wait for Python otherwise.",
+        "Steps per call of the graph; more than 1 helps accelerators that wait for Python.",
         minimum=1,
     )
     remat: bool = option(
         False,
-        "Compute a generator's activations again for its gradients instead of keeping them: "
-        "less memory, about a third more time.",
+        "Recompute the activations of generators for their gradients instead of storing them "
+        "(rematerialization): less memory, about a third more time.",
     )
     eval_mode: bool = option(False, EVAL_MODE)
     cache_gb: float = option(
         4.0,
-        "Memory for decoded training pictures, in GiB; what does not fit is decoded again.",
+        "Memory for decoded training images, in GiB; others are decoded again in each epoch.",
         minimum=0.0,
     )
     log_every: int = option(50, "Steps between lines of metrics.jsonl.", minimum=1)
-    sample_every: int = option(500, "Steps between sample pictures.", minimum=1)
+    sample_every: int = option(500, "Steps between sample sheets.", minimum=1)
     checkpoint_every: int = option(1000, "Steps between checkpoints.", minimum=1)
-    keep_checkpoints: int = option(3, "Checkpoints kept.", minimum=1)
+    keep_checkpoints: int = option(3, "Number of checkpoints to keep.", minimum=1)
 
 
-# What a model has otherwise than the classes above, which hold CycleGAN's defaults.
+# Defaults of other models, where they differ from CycleGAN's in the classes above.
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "pix2pix": {"generator": "unet_256", "norm": "batch", "gan_mode": "vanilla"},
-    # A picture's own statistics, as the adversarial models take them, would lose its colours.
+    # Normalizing with the statistics of each image, as in adversarial models, loses its colours.
     "autoencoder": {
         "generator": "encoder_decoder",
         "norm": "batch",

@@ -1,1 +1,1 @@
-"""How good a trained model is: errors against the truth and the cycle."""
+"""Evaluating trained models: errors against the target and of the cycle, reports, comparisons."""

@@ -1,4 +1,4 @@
-"""Curves of a run's metrics: grouped, smoothed, and drawn by matplotlib."""
+"""Plots of a run's metrics: grouped, smoothed, and drawn with matplotlib."""
 
 import math
 import re
@@ -14,20 +14,20 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 from cyclegan_tf.evaluation.page import INK
 
-# The part of a run over which a smoothed curve is a mean.
+# Width of the smoothing window, as a share of the run.
 WINDOW = 1 / 30
-# Curves that fall by more than this are straight lines along an axis unless it is logarithmic.
+# Curves that fall by more than this factor get a logarithmic axis, or they would look flat.
 LARGE_RANGE = 20
-# Of the raw values this part is shown at least; a few spikes would flatten all the rest.
+# Least share of the raw values within the axes; a few spikes would flatten the rest.
 SHOWN = 0.98
 
-# The lines' colours stand out, by 3.6 to 1 or more, from white and from a dark page.
+# Line colours with a contrast of at least 3.6:1 on white and on a dark page.
 COLOURS = ("#2a6fdb", "#c2552d", "#3f8f4f", "#8a56b8")
 _INKED = ("axes.edgecolor", "axes.labelcolor", "grid.color", "text.color", "xtick.color")
 STYLE: Any = {
     **dict.fromkeys((*_INKED, "ytick.color"), INK),
     **{"axes.grid": True, "grid.alpha": 0.2, "axes.spines.top": False, "axes.spines.right": False},
-    # Names are no formulas, whatever is in them.
+    # Metric names may contain `$`, which must not start a formula.
     **{"legend.frameon": False, "legend.borderaxespad": 0.0, "text.parse_math": False},
 }
 
@@ -39,12 +39,12 @@ class Group:
     """Metrics that share a plot.
 
     Attributes:
-        title: Of the plot.
-        pattern: What the metrics' names match.
-        unit: What the vertical axis shows.
-        meaning: What the plot says, in a sentence.
-        undecided: What the metrics are where a discriminator's answer is in the middle, for each
-            `gan_mode` that has such an answer; none if they are not about discriminators.
+        title: Title of the plot.
+        pattern: Regular expression for the names of the metrics.
+        unit: Label of the vertical axis.
+        meaning: Explanation of the plot, in a sentence.
+        undecided: Value of the metrics for a discriminator that cannot tell real from generated
+            images, by `gan_mode`; empty for metrics that do not depend on discriminators.
     """
 
     title: str
@@ -59,70 +59,69 @@ GROUPS = (
         "Generator loss",
         "generator_loss",
         WEIGHTED,
-        "What is minimized for the generators: the sum of all their terms. Where discriminators "
-        "learn, too, it need not fall.",
+        "The objective of the generators: the sum of all their terms. In adversarial training, it "
+        "need not fall.",
     ),
     Group(
         "Cycle losses",
         r"cycle_loss(_\w+)?",
         WEIGHTED,
-        "How far pictures are from themselves after translation there and back.",
+        "The difference between images and their reconstructions after translation there and back.",
     ),
     Group(
-        "Distance to the truth",
+        "L1 distance to the target",
         "l1_loss",
         WEIGHTED,
-        "How far translations are from the partners of their inputs.",
+        "The difference between translations and their targets.",
     ),
     Group(
         "Adversarial losses",
         r"adversarial_loss(_\w+)?",
         WEIGHTED,
-        "How far translations are from passing for real before the discriminators.",
+        "How clearly the discriminators recognize translations as generated.",
         undecided={"lsgan": 0.25, "vanilla": math.log(2), "hinge": 0.0},
     ),
     Group(
         "Discriminator losses",
         r"discriminator_loss(_\w+)?",
         WEIGHTED,
-        "How badly the discriminators tell real pictures from translations.",
+        "How badly the discriminators distinguish real images from translations.",
         undecided={"lsgan": 0.25, "vanilla": math.log(2), "hinge": 1.0},
     ),
     Group(
         "Gradient penalties",
         r"gradient_penalty(_\w+)?",
         WEIGHTED,
-        "How far the discriminators' slope is from 1 between real pictures and translations.",
+        "How far the discriminators' gradient norm is from 1 between real images and translations.",
     ),
     Group(
         "Identity losses",
         r"identity_loss(_\w+)?",
         WEIGHTED,
-        "How much generators change pictures that are of their target domain already.",
+        "How much generators change images that already belong to their target domain.",
     ),
     Group(
         "Gradient norms",
         r"\w*gradient_norm",
         "norm of the gradient",
-        "How strongly a step pulls at the weights. Spikes are unstable steps; 0 is no learning.",
+        "Size of the gradient per step. Spikes are unstable steps; at 0, nothing is learned.",
     ),
-    Group("Other metrics", r".*", "value", "What else was recorded."),
+    Group("Other metrics", r".*", "value", "All other recorded metrics."),
 )
 
 
 def plots(
     steps: np.ndarray, metrics: Mapping[str, np.ndarray], gan_mode: str = ""
 ) -> list[tuple[Group, Figure]]:
-    """Draws all metrics of a run, in groups.
+    """Plot all metrics of a run, in groups.
 
     Args:
-        steps: int64 `(lines,)`, ascending.
-        metrics: float64 `(lines,)` each, by name; NaN is a gap.
-        gan_mode: The adversarial loss, as for `models.losses`, if there is one.
+        steps: Recorded steps, int64 `(lines,)`, ascending.
+        metrics: Values by name, each float64 `(lines,)`; NaN is a gap.
+        gan_mode: The adversarial loss, as for `models.losses`; empty if there is none.
 
     Returns:
-        The groups of which there is something, each with a figure for `page.drawing`, whose label
-        says what it shows; none without lines.
+        The groups that have values, each with a labelled figure for `page.drawing`.
     """
     rest = {name: values for name, values in metrics.items() if np.isfinite(values).any()}
     found = []
@@ -136,19 +135,19 @@ def plots(
 
 
 def window(lines: int) -> int:
-    """Returns how many of so many recorded lines a smoothed value is a mean of, an odd number."""
+    """Return the width of the smoothing window for a number of recorded lines, an odd number."""
     return 2 * round(lines * WINDOW / 2) + 1
 
 
 def running_mean(values: np.ndarray, width: int) -> np.ndarray:
-    """Smooths a series by the mean over a window in whose middle a value stands.
+    """Smooth a series by a centred running mean.
 
     Args:
-        values: float64 `(lines,)`; NaN does not count.
-        width: Of the window, odd, `lines` at most. At the ends, what is there of it is taken.
+        values: The series, float64 `(lines,)`; NaN is ignored.
+        width: Width of the window, odd, at most `lines`. The window is truncated at both ends.
 
     Returns:
-        float64 `(lines,)`; NaN where the window holds nothing.
+        float64 `(lines,)`; NaN where the window contains no values.
     """
     known = np.isfinite(values)
     total, count = (
@@ -163,7 +162,7 @@ def _draw(
 ) -> Figure:
     smoothed = {name: running_mean(x, window(len(steps))) for name, x in metrics.items()}
     lasts = {name: mean[np.isfinite(mean)][-1] for name, mean in smoothed.items()}
-    # The legend's lines come on top of what the axes take.
+    # The height of the legend is added to the height of the axes.
     figure = Figure(figsize=(4.2, 2.6 + 0.2 * len(metrics)), layout="constrained")
     figure.set_label(
         f"{group.title} over steps. At the end: "
@@ -174,7 +173,7 @@ def _draw(
         colour = COLOURS[number % len(COLOURS)]
         axes.plot(steps, values, color=colour, alpha=0.33, linewidth=0.8)
         label = f"{name}: {lasts[name]:.3g}"
-        # With a point at the end, a single line of metrics is seen, too.
+        # The marker at the end makes a curve of a single value visible.
         axes.plot(steps, smoothed[name], ".-", color=colour, markevery=[-1], label=label)
     if undecided is not None:
         axes.axhline(undecided, color=INK, linewidth=1, linestyle="--", label="undecided")
@@ -188,7 +187,7 @@ def _draw(
 
 
 def _scale(axes: Axes, raw: np.ndarray, means: np.ndarray, undecided: float | None) -> None:
-    """Chooses the vertical axis, on which all means are to be seen, and what is undecided."""
+    """Choose the range and scale of the vertical axis, which shows all means and `undecided`."""
     margin = (1 - SHOWN) / 2
     marked = [] if undecided is None else [undecided]
     shown = [

@@ -1,4 +1,4 @@
-"""The evaluation of a run on its test split: figures and a gallery."""
+"""Evaluation of a run on its test split: metrics and a gallery."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,14 +21,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found.
+    """The result of an evaluation.
 
     Attributes:
-        figures: By direction (`a2b`, and `b2a` if there is one): `pictures`; where there are
-            both, `cycle`; where test pairs are aligned, `translation` and `unchanged_input`, see
-            `truth_figures`, or for label maps `labels`, see `label_figures`.
-        gallery: uint8 `(height, width, 3)`: by row a test picture of each domain with its
-            translation, the truth where there is one, and the picture cycled back.
+        figures: Metrics by direction (`a2b`, and `b2a` if there is one): `pictures`, the number
+            of images; with both directions, `cycle`; with aligned test pairs, `translation` and
+            `unchanged_input`, see `truth_figures`, or for label maps `labels`, see `label_figures`.
+        gallery: uint8 `(height, width, 3)`. Each row shows a test image of each domain with its
+            translation, its target if there is one, and its reconstruction by the cycle.
     """
 
     figures: dict[str, dict[str, Any]]
@@ -43,28 +43,28 @@ def evaluate(
     labels: bool = False,
     progress: bool = True,
 ) -> Evaluation:
-    """Evaluates every direction there is, and the cycle where there are both.
+    """Evaluate all directions, and the cycle if there are both.
 
     Args:
-        real_a: Test pictures of A, float32 `(1, height, width, channels)` in [-1, 1], each.
-        real_b: Test pictures of B; the i-th is the truth for the i-th of A if `aligned`.
-        translate: By direction, `a2b` and perhaps `b2a`: pictures of one domain to the other.
-        aligned: Whether there are truths.
-        labels: Whether B holds label maps, whose grey levels number classes.
-        progress: Whether to show a bar.
+        real_a: Test images of A, each float32 `(1, height, width, channels)` in [-1, 1].
+        real_b: Test images of B; if `aligned`, the i-th is the target of the i-th of A.
+        translate: Generators by direction, `a2b` and optionally `b2a`.
+        aligned: Whether the test images are aligned pairs.
+        labels: Whether B contains label maps, whose grey levels are class indices.
+        progress: Whether to show a progress bar.
     """
     a, b = list(real_a), list(real_b)
     if aligned and any(x.shape[:3] != y.shape[:3] for x, y in zip(a, b, strict=True)):
-        _log.warning("the test pairs differ in size, so they are not compared with each other")
+        _log.warning("the images of test pairs differ in size, so they are not compared")
         aligned = False
     figures: dict[str, dict[str, Any]] = {}
     columns: dict[str, list[np.ndarray]] = {}
-    for name, forth in translate.items():
+    for name, generator in translate.items():
         direction = Direction(name)
         inputs, truths = direction.ordered(a, b)
         back = translate.get(direction.opposite)
         bar = progress_bar(inputs, desc=f"evaluating {direction}", shown=progress, leave=False)
-        translated = [forth(picture) for picture in bar]
+        translated = [generator(image) for image in bar]
         figures[direction] = {"pictures": len(inputs)}
         if back:
             figures[direction]["cycle"] = cycle_figures(inputs, translated, back)
@@ -75,7 +75,7 @@ def evaluate(
             figures[direction] |= truth_figures(translated, inputs, truths)
         shown = truths if aligned else None
         columns |= _columns(direction, inputs, translated, shown, back, labels)
-    # zip leaves out the rows that the smaller domain does not have.
+    # zip drops the rows that the smaller domain lacks.
     return Evaluation(figures, grid(list(zip(*columns.values(), strict=False)), list(columns)))
 
 
@@ -87,17 +87,17 @@ def _columns(
     back: TensorFunction | None = None,
     labels: bool = False,
 ) -> dict[str, list[np.ndarray]]:
-    """Makes the pictures of one direction for a sheet, by column label."""
+    """Return the images of one direction for a sheet, by column label."""
     shown = slice(GALLERY_ROWS)
     source, target = direction.source, direction.target
     columns = {f"real {source}": inputs[shown], f"fake {target}": translated[shown]}
     if truths is not None:
-        columns[f"true {target}"] = truths[shown]
+        columns[f"target {target}"] = truths[shown]
     if back is not None:
-        columns[f"cycled {source}"] = [back(picture) for picture in translated[shown]]
-    drawn = {name: [to_uint8(p)[0].numpy() for p in column] for name, column in columns.items()}
-    maps = [name for name in drawn if labels and name.endswith(target)]
-    return drawn | {name: [coloured(numbers) for numbers in drawn[name]] for name in maps}
+        columns[f"cycled {source}"] = [back(image) for image in translated[shown]]
+    rendered = {name: [to_uint8(p)[0].numpy() for p in column] for name, column in columns.items()}
+    maps = [name for name in rendered if labels and name.endswith(target)]
+    return rendered | {name: [coloured(numbers) for numbers in rendered[name]] for name in maps}
 
 
 def sample_sheet(
@@ -105,24 +105,24 @@ def sample_sheet(
     translate: Mapping[str, TensorFunction],
     labels: bool = False,
 ) -> np.ndarray:
-    """Draws pictures with what is made of them, and what is made of that, a row for each pair.
+    """Render a sheet of images, their translations and their reconstructions, one row per pair.
 
     Args:
-        pairs: A picture of A and one of B, float32 `(1, height, width, channels)` in [-1, 1].
-        translate: As for `evaluate`. Without `b2a`, the picture of B stands beside the
-            translation, as the truth.
-        labels: Whether B holds label maps.
+        pairs: An image of A and one of B, float32 `(1, height, width, channels)` in [-1, 1].
+        translate: As for `evaluate`. Without `b2a`, the image of B is shown as the target of the
+            translation.
+        labels: Whether B contains label maps.
 
     Returns:
         The sheet, uint8 `(height, width, 3)`.
     """
     a, b = zip(*pairs, strict=True)
     columns: dict[str, list[np.ndarray]] = {}
-    for name, forth in translate.items():
+    for name, generator in translate.items():
         direction = Direction(name)
         inputs, others = direction.ordered(a, b)
         back = translate.get(direction.opposite)
-        translated = [forth(picture) for picture in inputs]
+        translated = [generator(image) for image in inputs]
         truths = None if back else others
         columns |= _columns(direction, inputs, translated, truths, back, labels)
     return grid(list(zip(*columns.values(), strict=True)), list(columns))

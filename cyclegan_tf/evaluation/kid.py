@@ -1,24 +1,23 @@
-"""The kernel distance between two sets of pictures, given their features."""
+"""The kernel distance between two sets of images, given their features."""
 
 import numpy as np
 
 
 def kernel_distance(features: np.ndarray, others: np.ndarray) -> tuple[float, float]:
-    """Estimates the squared maximum mean discrepancy, with the cubic kernel of KID.
+    """Estimate the squared maximum mean discrepancy with the cubic kernel of KID.
 
-    Bińkowski et al. take features of Inception; whichever are given here, distances are only
-    comparable with others of the same features. The estimate has no bias, so it may be
-    negative for sets that are alike.
+    Bińkowski et al. use features of Inception. Distances are comparable only if they use the same
+    features. The estimator is unbiased, so it may be negative for similar sets.
 
     Args:
-        features: Float `(pictures, channels)`, at least two pictures.
-        others: Likewise, with as many channels.
+        features: Features of a set, float `(images, channels)`, at least two images.
+        others: Features of the other set, with the same number of channels.
 
     Returns:
-        The estimate, and its standard error by leaving out each picture once (the jackknife).
+        The estimate, and its jackknife (leave-one-out) standard error.
 
     Raises:
-        ValueError: If a set has fewer than two pictures.
+        ValueError: If a set has fewer than two images.
 
     Reference:
         Bińkowski et al., "Demystifying MMD GANs", https://arxiv.org/abs/1801.01401;
@@ -27,9 +26,9 @@ def kernel_distance(features: np.ndarray, others: np.ndarray) -> tuple[float, fl
     x, y = (np.asarray(rows, np.float64) for rows in (features, others))
     m, n = len(x), len(y)
     if min(m, n) < 2:
-        raise ValueError(f"a distance needs two pictures on both sides; received {m} and {n}")
+        raise ValueError(f"both sets need at least two images; received {m} and {n}")
     xx, yy, xy = _kernel(x, x), _kernel(y, y), _kernel(x, y)
-    # A picture is not compared with itself.
+    # An image is not compared with itself.
     np.fill_diagonal(xx, 0.0)
     np.fill_diagonal(yy, 0.0)
     estimate = xx.sum() / (m * (m - 1)) + yy.sum() / (n * (n - 1)) - 2.0 * xy.mean()
@@ -42,7 +41,7 @@ def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _jackknife(own: np.ndarray, other: np.ndarray, cross: np.ndarray) -> float:
-    """Computes the variance that the first set's pictures bring in; infinite for two pictures."""
+    """Compute the variance due to the images of the first set; infinite for two images."""
     m, n = cross.shape
     if m < 3:
         return float("inf")

@@ -1,8 +1,8 @@
-"""A trained model beside methods that need no training, on the same pictures.
+"""Comparison of a trained model with methods that need no training, on the same images.
 
-Every method is a function of a picture; what each of them gives is measured alike: how long it
-took, how near it comes to the truth where there is one, what it keeps of the content, and how
-much it looks like the other domain.
+Every method is a function of an image. For each method, the comparison measures the time, the
+error against the target if there is one, how well the content is preserved, and the similarity to
+the other domain.
 """
 
 import math
@@ -22,21 +22,21 @@ from cyclegan_tf.neural_style.objective import to_pixels
 from cyclegan_tf.progress import progress_bar
 
 INPUT, TRUTH = "input", "truth"
-# Its mean over positions stands for a picture where sets of pictures are compared.
+# Its mean over positions represents an image when sets of images are compared.
 KID_LAYER = "relu5_1"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was found; by method, `input` first and, where there is one, `truth` last.
+    """The result of a comparison, by method; `input` is first, `truth` (if there is one) last.
 
     Attributes:
-        pictures: uint8 `(height, width, 3)` each.
-        figures: `seconds` (median per picture; not for input and truth), `content_distance` and
-            `gram_distance` (see `Yardstick`), `kid` and `kid_standard_error` (from three
-            pictures on), and with truths, for all but them, `mae`, `changed_mae` and `kept_mae`
-            (see `truth_figures`).
-        complete: Whether all pictures were compared, and nobody stopped it.
+        pictures: Images, each uint8 `(height, width, 3)`.
+        figures: `seconds` (median per image; not for `input` and `truth`). `content_distance`,
+            `gram_distance` and, for at least three images, `kid` and `kid_standard_error` (see
+            `Yardstick`). With targets, `mae`, `changed_mae` and `kept_mae` (see `truth_figures`),
+            except for `truth` itself.
+        complete: Whether all images were compared; False after an interruption.
     """
 
     pictures: dict[str, list[np.ndarray]]
@@ -54,42 +54,42 @@ def compare(
     truths: Sequence[np.ndarray] | None = None,
     progress: bool = True,
 ) -> Comparison:
-    """Lets every method make its picture of each input, and measures what comes.
+    """Apply every method to each input, and measure the images.
 
     Args:
-        inputs: uint8 `(height, width, 3)` each.
-        methods: By name, from an input to a picture of its size. Ctrl-C leaves out the pictures
-            that not all methods have made.
-        targets: Test pictures of the other domain, of the same kind.
-        backbone: Whose features are compared.
-        content_layers: For the content distance, such as `relu4_2`.
-        style_layers: For the Gram distance.
-        truths: What should come from each input, if that is known.
-        progress: Whether to show a bar.
+        inputs: Images, each uint8 `(height, width, 3)`.
+        methods: Functions by name, from an input to an image of its size. After Ctrl-C, only
+            inputs that all methods have finished are compared.
+        targets: Test images of the other domain, each uint8 `(height, width, 3)`.
+        backbone: Network whose features are compared.
+        content_layers: Layers for the content distance, such as `relu4_2`.
+        style_layers: Layers for the Gram distance.
+        truths: The target of each input, if known.
+        progress: Whether to show a progress bar.
 
     Raises:
-        KeyboardInterrupt: If there is not one picture that all methods have made.
+        KeyboardInterrupt: After Ctrl-C before all methods have finished one input.
     """
-    made: dict[str, list[np.ndarray]] = {name: [] for name in methods}
+    images: dict[str, list[np.ndarray]] = {name: [] for name in methods}
     seconds: dict[str, list[float]] = {name: [] for name in methods}
     complete = True
     with progress_bar(
         total=len(inputs) * len(methods), desc="comparing", unit="image", shown=progress
     ) as bar:
         try:
-            for picture in inputs:
+            for image in inputs:
                 for name, method in methods.items():
                     start = time.perf_counter()
-                    made[name].append(method(picture))
+                    images[name].append(method(image))
                     seconds[name].append(time.perf_counter() - start)
                     bar.update()
         except KeyboardInterrupt:
             complete = False
-    count = min(map(len, made.values()))
+    count = min(map(len, images.values()))
     if not count:
         raise KeyboardInterrupt
     shown = slice(count)
-    pictures = {INPUT: list(inputs[shown]), **{name: found[shown] for name, found in made.items()}}
+    pictures = {INPUT: list(inputs[shown]), **{name: made[shown] for name, made in images.items()}}
     if truths is not None:
         pictures[TRUTH] = list(truths[shown])
     yardstick = Yardstick(backbone, pictures[INPUT], targets, content_layers, style_layers)
@@ -116,12 +116,12 @@ def _errors(
 
 
 class Yardstick:
-    """Measures pictures by a backbone's features, against the other domain and their inputs.
+    """Measures images by features of a backbone, relative to their inputs and the other domain.
 
     Args:
-        backbone: Computes features.
-        inputs: What pictures are made of, uint8 `(height, width, 3)`.
-        targets: Pictures of the other domain, uint8 `(height, width, 3)`; at least one.
+        backbone: Network that computes the features.
+        inputs: The inputs of the methods, each uint8 `(height, width, 3)`.
+        targets: At least one image of the other domain, each uint8 `(height, width, 3)`.
         content_layers: See `measure`.
         style_layers: See `measure`.
     """
@@ -149,7 +149,7 @@ class Yardstick:
             )
 
         self._features = features
-        self._contents = [features(to_pixels(picture))[0] for picture in inputs]
+        self._contents = [features(to_pixels(image))[0] for image in inputs]
         rows = []
         sums: dict[str, tf.Tensor] = dict.fromkeys(style_layers, 0.0)
         for target in targets:
@@ -157,27 +157,27 @@ class Yardstick:
             sums = {layer: sums[layer] + grams[layer] for layer in sums}
             rows.append(row.numpy())
         self._grams = {layer: value / len(rows) for layer, value in sums.items()}
-        # Features of an average square of 1, about as Inception's are, suit the kernel.
+        # The kernel suits features with a mean square of about 1, like those of Inception.
         self._scale = np.sqrt(np.mean(np.square(rows, dtype=np.float64)))
         self._rows = np.array(rows) / self._scale
 
     def measure(self, pictures: Sequence[np.ndarray]) -> Figures:
-        """Measures what was made of the inputs.
+        """Measure the results of a method.
 
         Args:
-            pictures: uint8 `(height, width, 3)`, one for each input and of its size.
+            pictures: One image per input and of its size, uint8 `(height, width, 3)`.
 
         Returns:
-            Means over the pictures: `content_distance`, the squared distance of features to those
-            of the input relative to the latter's square, mean over the content layers;
-            `gram_distance`, likewise of Gram matrices to the average one of the targets; and,
-            from three pictures on both sides, `kid` with `kid_standard_error` (see
-            `kernel_distance`), of features of `KID_LAYER` averaged over positions and divided by
-            the root of the targets' mean square.
+            - `content_distance`: the squared distance between the features of image and input,
+              relative to the squared norm of the latter; mean over content layers and images.
+            - `gram_distance`: the same for Gram matrices and their average over the targets.
+            - `kid` and `kid_standard_error`, with at least three images on both sides: see
+              `kernel_distance`. The features are those of `KID_LAYER`, averaged over positions
+              and divided by the root mean square of the targets' features.
         """
         contents, styles, rows = [], [], []
-        for picture, expected in zip(pictures, self._contents, strict=True):
-            content, grams, row = self._features(to_pixels(picture))
+        for image, expected in zip(pictures, self._contents, strict=True):
+            content, grams, row = self._features(to_pixels(image))
             contents.append(_relative_distance(content, expected))
             styles.append(_relative_distance(grams, self._grams))
             rows.append(row.numpy())
@@ -201,15 +201,15 @@ def _relative_distance(found: Mapping[str, tf.Tensor], expected: Mapping[str, tf
 
 @dataclass(frozen=True)
 class Costs:
-    """What a trained model and painting each picture cost, in seconds.
+    """Costs of a trained model and of an optimization per image, in seconds.
 
     Attributes:
-        training: What training took; None if that is not known.
-        training_device: What it took place on.
-        preparation: What the painting method took before its first picture.
-        translating: A picture of the trained model.
-        painting: A picture of the other method.
-        device: What the last three took place on.
+        training: Training time; None if unknown.
+        training_device: Device of the training; None if unknown.
+        preparation: Time of the optimization method before its first image.
+        translating: Time per image with the trained model.
+        painting: Time per image with the optimization method.
+        device: Device of the last three measurements.
     """
 
     training: float | None
@@ -221,7 +221,7 @@ class Costs:
 
     @property
     def break_even(self) -> int | None:
-        """From how many pictures on training has paid off; None if never, or not known."""
+        """Number of images from which training is cheaper; None if never, or unknown."""
         if self.training is None or self.painting <= self.translating:
             return None
         saved = self.painting - self.translating

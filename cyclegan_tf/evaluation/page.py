@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: pictures and style lie within, so that one file can be sent on."""
+"""Self-contained HTML pages, with embedded images and styles, so that one file can be shared."""
 
 import base64
 import html
@@ -14,11 +14,11 @@ import numpy as np
 from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images.images import encode_jpeg, encode_png, read_image, resize
 
-# It takes longer to import than most pages to write, and few have figures.
+# Importing matplotlib takes longer than writing most pages, and few pages have figures.
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# What is drawn in this colour has that of the page's text.
+# Figures draw in this placeholder colour, which pages replace by their text colour.
 INK = "#010203"
 
 _TEMPLATES = jinja2.Environment(
@@ -31,22 +31,22 @@ _TEMPLATES = jinja2.Environment(
 
 
 def write_page(path: Path, template: str, **values: Any) -> None:
-    """Fills a template and writes it, whole or not at all.
+    """Render a template and write it atomically.
 
     Args:
-        path: Where to.
-        template: Its name in `evaluation/templates`.
-        **values: What it asks for. Arrays and figures become pictures by its filter `picture`,
-            figures also lines and text by `drawing`.
+        path: The file to write.
+        template: Name of the template in `evaluation/templates`.
+        **values: Variables of the template. Its filter `picture` embeds arrays and figures as
+            images; its filter `drawing` embeds figures as SVG.
     """
     write_atomically(path, _TEMPLATES.get_template(template).render(**values))
 
 
 def picture(image: "np.ndarray | Figure") -> str:
-    """Encodes a picture as the address of itself, for `<img src=...>`.
+    """Encode an image as a data URL, for `<img src=...>`.
 
     Args:
-        image: uint8 `(height, width, channels)`, or a drawn figure.
+        image: uint8 `(height, width, channels)`, or a matplotlib figure.
     """
     if isinstance(image, np.ndarray):
         encoded = encode_png(image)
@@ -58,15 +58,15 @@ def picture(image: "np.ndarray | Figure") -> str:
 
 
 def drawing(figure: "Figure") -> str:
-    """Turns a figure into an `<svg>` element, as wide as there is room and the same every time.
+    """Convert a figure to an `<svg>` element, which fills the available width and is reproducible.
 
     Args:
-        figure: Its label says what it shows; no two on a page have the same.
+        figure: A figure whose label describes it and is unique on the page.
     """
     import matplotlib
 
     label, buffer = str(figure.get_label()), StringIO()
-    # A threshold of a point bounds how many of a long curve's points are kept.
+    # The threshold, in points, limits how many points of a long curve are stored.
     style: Any = {"svg.fonttype": "none", "svg.hashsalt": label, "path.simplify_threshold": 1.0}
     with matplotlib.rc_context(style):
         figure.savefig(
@@ -76,7 +76,7 @@ def drawing(figure: "Figure") -> str:
             metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")),
         )
     content = buffer.getvalue().partition("<svg")[2].partition(">")[2]
-    # Groups are numbered alike in all figures; the ids that are referred to have the salt.
+    # Group ids repeat across figures, and nothing refers to them. Ids in references are salted.
     content = re.sub(r'<g id="[^"]*"', "<g", content).replace(INK, "currentColor")
     width, height = 72 * figure.get_size_inches()
     name = html.escape(label)
@@ -85,13 +85,13 @@ def drawing(figure: "Figure") -> str:
 
 @dataclass(frozen=True)
 class Stored:
-    """A picture file within a page.
+    """An image file embedded in a page.
 
     Attributes:
-        address: Of itself, for `<img src=...>`.
-        width: In pixels, of the file.
-        height: The same.
-        reduced: Whether it was compressed for the page.
+        address: Data URL for `<img src=...>`.
+        width: Width of the file, in pixels.
+        height: Height of the file, in pixels.
+        reduced: Whether the image was compressed for the page.
     """
 
     address: str
@@ -101,15 +101,15 @@ class Stored:
 
     @classmethod
     def read(cls, path: Path, most_bytes: int, longer: int = 1600) -> "Stored":
-        """Reads a PNG file; one that takes too much space is compressed with loss.
+        """Read a PNG file; compress it with loss if it is too large.
 
         Args:
-            path: Of the file. It is decoded, so that a damaged one is noticed.
-            most_bytes: How large it may be within the page, before it is encoded as text.
-            longer: Of what is compressed, the longer side at most, in pixels.
+            path: The file. It is decoded even if unchanged, to detect damage.
+            most_bytes: Maximum size in the page before base64 encoding, in bytes.
+            longer: Maximum length of the longer side of a compressed image, in pixels.
 
         Raises:
-            UserError: If it cannot be read or decoded.
+            UserError: If the file cannot be read or decoded.
         """
         image = read_image(path)
         height, width, _ = image.shape
@@ -122,7 +122,7 @@ class Stored:
 
 
 def duration(seconds: float) -> str:
-    """Says how long something took, such as `12 ms`, `7.3 s`, `18 min` or `3.5 h`."""
+    """Format a duration, such as `12 ms`, `7.3 s`, `18 min` or `3.5 h`."""
     if seconds < 1:
         return f"{1000 * seconds:.0f} ms"
     if seconds < 120:

@@ -1,6 +1,6 @@
-"""Errors of a translation: against the truth where there is one, and around the cycle.
+"""Errors of a translation: against the target, and of the cycle.
 
-All errors are in units of 255ths, on pictures rounded to uint8 as a user would save them.
+All errors are on the 0-255 scale, of images rounded to uint8 as they would be saved.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,15 +17,15 @@ TensorFunction = Callable[[tf.Tensor], tf.Tensor]
 def cycle_figures(
     inputs: Sequence[tf.Tensor], translated: Sequence[tf.Tensor], back: TensorFunction
 ) -> Figures:
-    """Measures how well pictures survive translation there and back.
+    """Measure the reconstruction error of the cycle.
 
     Args:
-        inputs: float32 `(1, height, width, channels)` in [-1, 1], each.
+        inputs: Images, each float32 `(1, height, width, channels)` in [-1, 1].
         translated: Their translations.
-        back: The generator back.
+        back: The generator of the opposite direction.
 
     Returns:
-        `cycle_mae`: the mean absolute error, in 255ths.
+        `cycle_mae`: the mean absolute error (0-255 scale).
     """
     errors = [
         np.mean(_difference(back(fake), real))
@@ -37,19 +37,19 @@ def cycle_figures(
 def truth_figures(
     translated: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], truths: Sequence[tf.Tensor]
 ) -> dict[str, Figures]:
-    """Compares translations with the truth, beside leaving the input as it is.
+    """Compare translations with their targets, and the unchanged inputs as a baseline.
 
     Args:
-        translated: float32 `(1, height, width, channels)` in [-1, 1], each.
-        inputs: What they were made from.
-        truths: What they should be.
+        translated: Translations, each float32 `(1, height, width, channels)` in [-1, 1].
+        inputs: Their inputs.
+        truths: Their targets.
 
     Returns:
-        `translation` and, where the domains have equal channels, `unchanged_input`; each
-        with `mae` (255ths), `psnr` (dB, 100 for equal pictures), `ssim` (Wang et al. 2004,
-        11 px window), and, for equal channels, `changed_mae` and `kept_mae`: over the pixels
-        in which input and truth differ by more than `CHANGED_ABOVE` in some channel, and over
-        the others. A set of pixels that is empty has no figure.
+        Metrics of `translation` and, if the domains have equal channels, `unchanged_input`:
+        `mae` (0-255 scale), `psnr` (dB, 100 for equal images), `ssim` (Wang et al. 2004, 11 px
+        window) and, for equal channels, `changed_mae` and `kept_mae`: the error over the pixels
+        in which input and target differ by more than `CHANGED_ABOVE` in some channel, and over
+        the others. Metrics over an empty set of pixels are omitted.
     """
     comparable = inputs[0].shape[-1] == truths[0].shape[-1]
     rows = {"translation": _compare(translated, inputs, truths)}

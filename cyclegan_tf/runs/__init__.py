@@ -1,1 +1,1 @@
-"""Runs: training, opening, evaluating, converting and reporting them. Sees a whole `Config`."""
+"""Runs: training, opening, evaluating, converting and reporting. The only package with `Config`."""

@@ -1,4 +1,4 @@
-"""From a configuration to its parts: data, networks and the compiled model."""
+"""Building the parts of a run from its configuration: data, networks and the compiled model."""
 
 import dataclasses
 import logging
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Data:
-    """Both domains of a split, and whether their pictures are aligned."""
+    """Both domains of a split, and whether their images are aligned."""
 
     a: Domain
     b: Domain
@@ -49,20 +49,20 @@ class Data:
 
     @classmethod
     def load(cls, config: Config, split: str) -> "Data | None":
-        """Opens and checks the pictures of a split; None where there is no test split.
+        """Open and check the images of a split; return None if there is no test split.
 
         Args:
-            config: Of the run.
+            config: Configuration of the run.
             split: `train` or `test`.
 
         Raises:
-            UserError: If the data cannot be had, or too much of it is unreadable.
+            UserError: If the data is missing, or too many images are unreadable.
         """
         data = config.data
         sources = open_sources(
             data.data,
             data.data_a,
-            # To reconstruct pictures, one domain is enough.
+            # Reconstructing images needs one domain only.
             data.data_b or ("" if config.needs_b else data.data_a),
             split=split,
             channels_a=data.channels_a,
@@ -74,7 +74,7 @@ class Data:
         )
         if sources is None:
             return None
-        # Test pictures are read a few times in a run, training pictures in every epoch.
+        # Test images are read a few times per run, training images in every epoch.
         cache_gb = config.run.cache_gb / 2 if split == "train" else 0.0
         a = Domain.load(sources.a, geometry(config), cache_gb=cache_gb, name=f"{split}A")
         if not config.needs_b:
@@ -85,22 +85,20 @@ class Data:
         if aligned:
             a, b = keep_pairs(a, b)
         if aligned and not config.paired:
-            _log.info(
-                "the test pairs are taken as aligned: they have the same names or are built in"
-            )
+            _log.info("assuming that test pairs are aligned: they have equal names or are built in")
         return cls(a, b, aligned)
 
 
 def segments(config: Config) -> bool:
-    """Whether domain B holds class numbers."""
+    """Whether domain B contains label maps."""
     return config.objective.task == "segment"
 
 
 def class_count(config: Config) -> int:
-    """Returns how many classes domain B has.
+    """Return the number of classes of domain B.
 
     Raises:
-        UserError: If that is neither given nor known.
+        UserError: If it is neither given nor known.
     """
     count = config.objective.classes or len(LABELS.get(config.data.data, ()))
     if not count:
@@ -109,7 +107,7 @@ def class_count(config: Config) -> int:
 
 
 def geometry(config: Config) -> Geometry:
-    """Returns how pictures come to the networks' size."""
+    """Return the geometry that brings images to network size."""
     data = config.data
     return Geometry(
         data.preprocess, data.load_size, data.crop_size, multiple=config.model.architecture.multiple
@@ -119,19 +117,19 @@ def geometry(config: Config) -> Geometry:
 def batches(
     config: Config, data: Data, start_step: int, stop_step: int, share: Share = Share()
 ) -> tf.data.Dataset:
-    """Returns the stream of global batches, or of a share of each, from a step on.
+    """Return the stream of global batches, or a share of each, starting at a step.
 
-    They are of pairs where the model needs them.
+    Batches are paired if the model needs pairs.
 
     Args:
-        config: Of the run.
+        config: Configuration of the run.
         data: The training split.
         start_step: Number of the first batch, from 0.
         stop_step: Number after the last batch.
 
     Returns:
-        Pairs of A and B, float32 `(batch_size, height, width, channels)` in [-1, 1]; of label
-        maps, class numbers, uint8 `(batch_size, height, width, 1)`.
+        Pairs of A and B, float32 `(batch_size, height, width, channels)` in [-1, 1]; label maps
+        are class indices, uint8 `(batch_size, height, width, 1)`.
     """
     make = unpaired_dataset if config.model.model == "cyclegan" else paired_dataset
     stream = make(
@@ -149,19 +147,19 @@ def batches(
 
 
 def evaluation_inputs(config: Config, data: Data) -> tuple[tf.data.Dataset, tf.data.Dataset]:
-    """Returns both domains in order, as in evaluation: A with noise, where that is trained on.
+    """Return both domains in order, for evaluation. A gets noise if the run trains with noise.
 
-    A picture's noise is a function of the seed and its number.
+    The noise of an image is a function of the seed and its index.
 
     Returns:
-        Data sets of A and of B: float32 `(1, height, width, channels)` in [-1, 1], each.
+        Data sets of A and B, with elements float32 `(1, height, width, channels)` in [-1, 1].
     """
     a, b = (evaluation_pictures(domain, geometry(config)) for domain in (data.a, data.b))
     noise, seed = config.objective.noise, config.optimizer.seed
 
-    def noisy(number: tf.Tensor, picture: tf.Tensor) -> tf.Tensor:
+    def noisy(number: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
         key = tf.stack([tf.constant(seed, tf.int64), number])
-        return picture + noise * tf.random.stateless_normal(tf.shape(picture), key)
+        return image + noise * tf.random.stateless_normal(tf.shape(image), key)
 
     return (a.enumerate().map(noisy) if noise else a), b
 
@@ -169,23 +167,23 @@ def evaluation_inputs(config: Config, data: Data) -> tuple[tf.data.Dataset, tf.d
 def evaluation_levels(
     config: Config, data: Data
 ) -> tuple[Iterator[np.ndarray], Iterator[np.ndarray]]:
-    """Gives what `evaluation_inputs` does as pictures, uint8 `(height, width, channels)`, each.
+    """Return `evaluation_inputs` as iterators of arrays, uint8 `(height, width, channels)`.
 
     Raises:
-        UserError: While they are read, if one no longer can be.
+        UserError: During iteration, if an image can no longer be read.
     """
 
     def levels(domain: tf.data.Dataset) -> Iterator[np.ndarray]:
         with naming_pictures():
-            for picture in domain:
-                yield to_uint8(picture)[0].numpy()
+            for image in domain:
+                yield to_uint8(image)[0].numpy()
 
     a, b = evaluation_inputs(config, data)
     return levels(a), levels(b)
 
 
 def build_generators(config: Config) -> dict[Direction, keras.Model]:
-    """Builds the generators, by direction (`a2b`, and `b2a` for CycleGAN), with fresh weights."""
+    """Build the generators by direction (`a2b`, and `b2a` for CycleGAN), with initial weights."""
     model, data = config.model, config.data
     own: dict[str, Any] = {}
     if model.architecture.traits.dropout:
@@ -239,7 +237,7 @@ def _discriminator(config: Config, channels: int, name: str) -> keras.Model:
 
 
 def build_model(config: Config, steps_per_epoch: int) -> Translator:
-    """Builds the compiled model of a run; call it inside the strategy's scope."""
+    """Build the compiled model of a run; call it inside the strategy's scope."""
     keras.utils.set_random_seed(config.optimizer.seed)
     generators = list(build_generators(config).values())
     build = {"cyclegan": _cyclegan, "pix2pix": _pix2pix, "autoencoder": _autoencoder}
@@ -299,7 +297,7 @@ def _autoencoder(
 
 
 def rate_of(config: Config, steps_per_epoch: int) -> Any:
-    """Returns the learning rate of a run, as an optimizer takes it."""
+    """Return the learning rate of a run, as a number or a schedule for an optimizer."""
     optimizer = config.optimizer
     return learning_rate(
         optimizer.schedule,

@@ -1,7 +1,7 @@
-"""Runs made of the authors' PyTorch checkpoints, and such checkpoints made of runs.
+"""Converting runs from and to checkpoints of the official PyTorch code.
 
-A run that has been converted holds a checkpoint of step 0 with networks and nothing else. Until
-its training has written another, it fixes the architecture and leaves all other options open.
+A converted run has a checkpoint of step 0 that contains networks only. Until training writes
+another checkpoint, the architecture is fixed and all other options may change.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 State = Mapping[str, Mapping[str, tf.Variable]]
 
-# What the authors call our networks: they name a discriminator after the generator it teaches.
+# Our networks' names in the official code, where a discriminator is named after its generator.
 OFFICIAL = {
     "cyclegan": {
         "generator_ab": "G_A",
@@ -44,7 +44,7 @@ OFFICIAL = {
 
 @dataclass(frozen=True)
 class _Official:
-    """A network of the authors, as read."""
+    """A network of an official checkpoint, as read."""
 
     file: Path
     tensors: dict[str, np.ndarray]
@@ -53,12 +53,12 @@ class _Official:
 
 @dataclass(frozen=True)
 class Written:
-    """What `to_pytorch` wrote.
+    """The files that `to_pytorch` wrote.
 
     Attributes:
-        files: By the names of what was written: `generator_ab` and so on, or `average_ab` where
-            the run keeps averages, which are written in the generators' place.
-        options: With which the authors' code builds these networks.
+        files: The files by network, such as `generator_ab`; `average_ab` if the run keeps
+            averages, which are written instead of the generators.
+        options: The options that make the official code build these networks.
     """
 
     files: dict[str, Path]
@@ -66,19 +66,19 @@ class Written:
 
 
 def from_pytorch(source: str | Path, workdir: str | Path) -> dict[str, Path]:
-    """Makes a run of the authors' checkpoint.
+    """Convert an official PyTorch checkpoint to a run.
 
     Args:
-        source: A folder with the files of one epoch, or the file of one generator.
-        workdir: Where the run is made.
+        source: Folder with the files of one epoch, or the file of one generator.
+        workdir: Folder for the run.
 
     Returns:
-        The files that were read, by the names of our networks. One generator translates in its
-        direction, two in both; training needs the discriminators as well.
+        The files that were read, by the names of our networks. Translating in a direction needs
+        its generator; training needs all generators and discriminators.
 
     Raises:
-        UserError: If a file cannot be read, holds something else or does not go with the others;
-            or if the workdir holds a run.
+        UserError: If a file cannot be read, is not a supported network or does not match the
+            others; or if the workdir already contains a run.
     """
     found = {name: _read(name, file) for name, file in find_networks(Path(source)).items()}
     model, names = _identify(found)
@@ -91,24 +91,24 @@ def from_pytorch(source: str | Path, workdir: str | Path) -> dict[str, Path]:
     with files.locked():
         checkpoints = Checkpoints(files.checkpoints, state)
         if files.config.exists() or any(checkpoints.steps()):
-            raise UserError(f"`workdir={workdir}` holds a run already; choose another folder")
+            raise UserError(f"`workdir={workdir}` already contains a run; choose another folder")
         checkpoints.save(0)
-        # Last, for without a configuration there is no run.
+        # Written last: a folder without configuration does not count as a run.
         files.store_config(config)
     return {name: network.file for name, network in networks.items()}
 
 
 def to_pytorch(workdir: str | Path, folder: str | Path, step: int | None = None) -> Written:
-    """Writes the networks of a run as the authors' code reads them.
+    """Convert the networks of a run to an official PyTorch checkpoint.
 
     Args:
-        workdir: Of a run that has a checkpoint.
-        folder: Gets `latest_net_G_A.pth` and so on.
-        step: Of the checkpoint to take; None for the newest that is whole.
+        workdir: Folder of a run that has a checkpoint.
+        folder: Folder for the files `latest_net_G_A.pth` and so on.
+        step: Step of the checkpoint; None for the newest readable one.
 
     Raises:
-        UserError: If the authors' code has no such networks, there is no such checkpoint, or
-            a file is there already.
+        UserError: If the official code does not support these networks, there is no such
+            checkpoint, or a file already exists.
     """
     files = Workdir(Path(workdir))
     config = files.run_config()
@@ -135,17 +135,17 @@ def to_pytorch(workdir: str | Path, folder: str | Path, step: int | None = None)
 def stored_groups(
     files: Workdir, config: Config, names: Iterable[str], step: int | None
 ) -> dict[str, str]:
-    """Returns where a checkpoint holds the networks that results come from.
+    """Return the checkpoint groups of the networks that are used for results.
 
     Args:
-        files: Of the run.
-        config: Its configuration.
-        names: Of networks.
-        step: Of the checkpoint; None for the newest.
+        files: Workdir of the run.
+        config: Configuration of the run.
+        names: Names of the networks.
+        step: Step of the checkpoint; None for the newest.
 
     Returns:
-        The groups by name: of a generator its average, if the run keeps one. Of a run that was
-        converted and not trained since, those that it was converted from.
+        The groups by name of the network. For a generator, this is its average if the run keeps
+        one. For a converted run that has not been trained, it is the converted network.
     """
     converted = untrained_networks(files, step)
     if converted is not None:
@@ -155,11 +155,11 @@ def stored_groups(
 
 
 def untrained_networks(files: Workdir, step: int | None = None) -> set[str] | None:
-    """Returns which networks a run has that was converted and not trained since.
+    """Return the networks of a converted run that has not been trained since.
 
     Args:
-        files: Of the run.
-        step: Of a checkpoint: what a run was converted from stays its step 0 when it is trained.
+        files: Workdir of the run.
+        step: Step of a checkpoint. The converted networks stay step 0 when the run is trained.
 
     Returns:
         Their names; None for any other run or step.
@@ -170,40 +170,40 @@ def untrained_networks(files: Workdir, step: int | None = None) -> set[str] | No
     try:
         reader = tf.train.load_checkpoint(str(files.checkpoints / step_name(0)))
     except (tf.errors.OpError, ValueError):
-        return None  # Damaged: whoever restores it says so.
+        return None  # Damaged: restoring it reports the error.
     groups = {name.split("/")[0] for name in reader.get_variable_to_shape_map()}
     return None if "generator_optimizer" in groups else set(filter(_is_network, groups))
 
 
 def check_trainable(files: Workdir, stored: Config, networks: set[str]) -> None:
-    """Checks that a converted run has all networks that training needs.
+    """Check that a converted run has all networks that training needs.
 
     Raises:
-        UserError: If not.
+        UserError: If a network is missing.
     """
     official = OFFICIAL[stored.model.model]
     if missing := [name for name in official if name not in networks]:
         needed = ", ".join(f"latest_net_{official[name]}.pth" for name in missing)
         raise UserError(
-            f"{files.root} was converted without {', '.join(missing)}, which training needs: "
-            f"convert, into another `workdir`, a folder that also holds {needed}"
+            f"{files.root} was converted without {', '.join(missing)}, which training needs; "
+            f"convert a folder that also contains {needed} to another `workdir`"
         )
 
 
 def with_architecture(config: Config, stored: Config) -> Config:
-    """Returns a configuration with the architecture of another one."""
+    """Return a configuration with the architecture of another one."""
     fixed = dataclasses.asdict(stored.model)
     fixed |= {"channels_a": stored.data.channels_a, "channels_b": stored.data.channels_b}
-    # No kernel starts at random.
+    # The initialization may differ, because all kernels are restored.
     return config.replace({k: v for k, v in fixed.items() if not k.startswith("init_")})
 
 
 def restore_networks(files: Workdir, state: State) -> None:
-    """Starts a training from converted networks; averages of generators start as copies.
+    """Restore converted networks to start training. Averages start as copies of the generators.
 
     Args:
-        files: Of a converted run that has not been trained.
-        state: Of the model that is to be trained.
+        files: Workdir of a converted run that has not been trained.
+        state: State of the model to train.
     """
     networks = {name: group for name, group in state.items() if _is_network(name)}
     averages = {name: group for name, group in networks.items() if name.startswith("average")}
@@ -219,8 +219,8 @@ def _is_network(group: str) -> bool:
 
 
 def _networks(config: Config) -> State:
-    """Builds the networks of a run; returns their variables."""
-    # Pools would take memory for nothing.
+    """Build the networks of a run; return their variables."""
+    # Image pools are not needed and would take memory.
     model = assembly.build_model(config.replace({"pool_size": 0}), steps_per_epoch=1)
     return {name: group for name, group in model.state().items() if _is_network(name)}
 
@@ -230,12 +230,12 @@ def _read(name: str, file: Path) -> _Official:
     found = recognize({key: value.shape for key, value in tensors.items()}, str(file))
     expected = Generator if name.startswith("G") else Discriminator
     if not isinstance(found, expected):
-        raise UserError(f"{file} holds a {found}; expected a {expected.__name__.lower()}")
+        raise UserError(f"{file} contains a {found}; expected a {expected.__name__.lower()}")
     return _Official(file, tensors, found)
 
 
 def _identify(found: Mapping[str, _Official]) -> tuple[str, dict[str, str]]:
-    """Tells the model, and which of our networks is which of the authors'."""
+    """Return the model, and the official name for each of our networks."""
     if "G" not in found:
         return "cyclegan", OFFICIAL["cyclegan"]
     if "D" in found or GeneratorSpec.parse(found["G"].architecture.name).family == "unet":
@@ -245,7 +245,7 @@ def _identify(found: Mapping[str, _Official]) -> tuple[str, dict[str, str]]:
 
 def _configuration(model: str, networks: Mapping[str, _Official], source: str | Path) -> Config:
     options = _common_options(networks)
-    options.pop("channels of a pair", None)  # Only to be compared.
+    options.pop("channels of a pair", None)  # Used for comparison only.
     if model == "cyclegan" and options["channels_a"] != options["channels_b"]:
         options["lambda_identity"] = 0.0
     if options.get("discriminator_filters") == options["filters"]:
@@ -253,22 +253,22 @@ def _configuration(model: str, networks: Mapping[str, _Official], source: str | 
     try:
         spec = GeneratorSpec.parse(options["generator"])
         if spec.family == "unet":
-            # As published: 286 and 256 pixels for 8 levels.
+            # As published, 286 and 256 pixels for 8 levels.
             options["crop_size"] = max(spec.number, 128)
             options["load_size"] = options["crop_size"] * 286 // 256
         config = Config.of(model, **options).validate()
     except UserError as error:
-        raise UserError(f"{source} holds networks that do not exist here: {error}") from None
+        raise UserError(f"{source} contains unsupported networks: {error}") from None
     if spec.family == "unet":
         _log.info(
-            "the files of a U-Net do not tell whether it has dropout; using %s's default, %s",
+            "U-Net checkpoints do not record whether dropout is on; using %s's default, %s",
             *(("pix2pix", "on") if model == "pix2pix" else ("CycleGAN", "off")),
         )
     return config
 
 
 def _common_options(networks: Mapping[str, _Official]) -> dict[str, Any]:
-    """Collects the options that networks were built with, in which they have to agree."""
+    """Collect the options that the networks were built with, which must match."""
     options: dict[str, Any] = {}
     owners: dict[str, Path] = {}
     for name, network in networks.items():
@@ -276,7 +276,7 @@ def _common_options(networks: Mapping[str, _Official]) -> dict[str, Any]:
             owner = owners.setdefault(option, network.file)
             if options.setdefault(option, value) != value:
                 raise UserError(
-                    f"{network.file} and {owner.name} do not go together: {option} is {value} in "
+                    f"{network.file} and {owner.name} do not match: {option} is {value} in "
                     f"the first and {options[option]} in the second"
                 )
     return options
@@ -305,16 +305,16 @@ def _options(name: str, network: Generator | Discriminator) -> dict[str, Any]:
 
 
 def _architecture(config: Config, name: str) -> Generator | Discriminator:
-    """Returns what the authors would call a network of ours."""
+    """Return the official architecture of one of our networks."""
     model = config.model
     channels = {"a": config.data.channels_a, "b": config.data.channels_b}
     if name.startswith("generator"):
         source, target = Direction.of(name).ordered(*channels.values())
         return Generator(model.generator, source, target, model.filters, model.norm, model.drops)
-    judged = channels.get(name.removeprefix("discriminator_"), sum(channels.values()))
+    scored = channels.get(name.removeprefix("discriminator_"), sum(channels.values()))
     filters = model.discriminator_filters or model.filters
     return Discriminator(
-        model.discriminator, model.discriminator_layers, judged, filters, model.norm
+        model.discriminator, model.discriminator_layers, scored, filters, model.norm
     )
 
 
@@ -328,6 +328,6 @@ def _check_official(config: Config) -> None:
     }
     if named := [name for name, lacks in lacking.items() if lacks]:
         raise UserError(
-            f"the PyTorch code for CycleGAN and pix2pix has no {' and no '.join(named)}: such a "
-            "run cannot be written for it"
+            f"the official PyTorch code has no {' and no '.join(named)}: this run cannot be "
+            "converted to it"
         )

@@ -1,4 +1,4 @@
-"""What a run is going to do, in words, before it does it."""
+"""Description of a run before it starts, for the dry run."""
 
 import keras
 import tensorflow as tf
@@ -9,19 +9,19 @@ from cyclegan_tf.runs.experiment import Experiment
 
 
 def describe(experiment: Experiment) -> str:
-    """Describes a run: data, networks, steps and memory.
+    """Describe a run: data, networks, steps, devices and memory.
 
     Args:
-        experiment: The run; its model is built, nothing is computed.
+        experiment: The run. Its model is built, but no step is computed.
 
     Returns:
-        A few lines, each with a title.
+        A few lines of text, each with a title.
     """
     config, data, model = experiment.config, experiment.train_data, experiment.model
     test = experiment.test_data
     tests = f"{len(test.a)} / {len(test.b)}" if test else "none"
-    judge = f" + {config.model.discriminator}" if "discriminator" in model.players else ""
-    # Of each kind one: generators and discriminators come in twos where there are two ways.
+    scorer = f" + {config.model.discriminator}" if "discriminator" in model.players else ""
+    # Count each kind once: with two directions, there are two generators and two discriminators.
     sizes = {name.split("_")[0]: net.count_params() for name, net in model.networks.items()}
     parameters = " + ".join(f"{size:,}" for size in sizes.values())
     gigabytes = expected_memory(experiment) / 2**30
@@ -35,27 +35,27 @@ def describe(experiment: Experiment) -> str:
     return "\n".join(
         (
             f"workdir:     {experiment.workdir.root}",
-            f"data:        {len(data.a)} / {len(data.b)} training pictures, {tests} test pictures",
-            f"networks:    {config.model.generator}{judge}, {parameters} parameters each way",
+            f"data:        {len(data.a)} / {len(data.b)} training images, {tests} test images",
+            f"networks:    {config.model.generator}{scorer}, {parameters} parameters per direction",
             f"steps:       {experiment.stop_step:,} of {config.data.batch_size} pair(s), "
-            f"{experiment.steps_per_epoch:,} an epoch, on {devices}",
-            f"memory:      about {gigabytes:.2g} GiB on each replica, beside TensorFlow's own",
+            f"{experiment.steps_per_epoch:,} per epoch, on {devices}",
+            f"memory:      about {gigabytes:.2g} GiB per replica, plus TensorFlow's overhead",
         )
     )
 
 
 def expected_memory(experiment: Experiment) -> int:
-    """Estimates the bytes that weights, optimizers, pools and a step's activations take.
+    """Estimate the memory of weights, optimizers, pools and the activations of a step, in bytes.
 
-    Counts every variable once, a gradient for each trained one, and the output of every
-    layer as often as a step runs its network (what back-propagation keeps).
+    Counts every variable once, a gradient for each trainable one, and the outputs of all
+    layers for each pass of a step, because back-propagation keeps them.
     """
     config, model = experiment.config, experiment.model
     variables = [v for group in model.state().values() for v in group.values()]
     trained = [v for player in model.players for v in model.trained_variables(player)]
     fixed = sum(_bytes(v.shape) for v in variables) + sum(_bytes(v.shape) for v in trained)
     sides = geometry(config).output_size
-    # Where pictures differ in size, one of the load size stands for all.
+    # If images differ in size, assume the load size.
     height, width = (side or config.data.load_size // 4 * 4 for side in sides)
     local_batch = config.data.batch_size // experiment.strategy.num_replicas_in_sync
     kept = 0.0
@@ -66,19 +66,19 @@ def expected_memory(experiment: Experiment) -> int:
 
 
 def _runs(config: Config, name: str) -> float:
-    """How often a step keeps a network's activations at one time."""
+    """Return how many times a step keeps the activations of a network simultaneously."""
     if name.startswith("discriminator"):
         return 2
     if config.model.model != "cyclegan":
         return 1
     if config.run.remat:
-        # Two passes may be one, and only one of the generators is at it at any time.
+        # Passes may be joined, and only one generator recomputes its activations at a time.
         return 1 if config.objective.lambda_identity else 0.5
     return 3 if config.objective.lambda_identity else 2
 
 
 def _activations(network: keras.Model, shape: tuple[int, ...]) -> int:
-    """Bytes of all layers' outputs in float32."""
+    """Return the size of all layers' outputs in float32, in bytes."""
     graph = tf.function(network).get_concrete_function(tf.TensorSpec(shape)).graph
     produced = (output for op in graph.get_operations() for output in op.outputs)
     return sum(

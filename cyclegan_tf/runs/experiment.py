@@ -1,7 +1,6 @@
-"""A run, put together from its configuration: data, networks, training, evaluation.
+"""A run built from its configuration: data, networks, training and evaluation.
 
-Besides the command line, only this file and those of its row (see docs/architecture.md) see a whole
-`Config`.
+Besides the command line, only this package uses a complete `Config`, see docs/architecture.md.
 """
 
 import json
@@ -38,26 +37,26 @@ _log = logging.getLogger(__name__)
 
 
 class Experiment:
-    """A run in a workdir, ready to be trained, described or evaluated.
+    """A run in a workdir, ready to train, describe or evaluate.
 
     Args:
-        config: The whole configuration, validated.
-        workdir: Where its files lie.
-        workers: Who takes part. They meet here, and then have to do the same in the same order;
-            the chief alone writes.
+        config: The complete configuration; it is validated here.
+        workdir: Folder of the run.
+        workers: The workers of the run. They connect here, and must then make the same calls in
+            the same order. Only the chief writes files.
 
     Attributes:
-        config: The configuration; of a converted run, with the architecture that was found.
-        workers: Who takes part.
-        workdir: The files.
-        strategy: The replicas.
+        config: The configuration. A converted run has the architecture of its checkpoint.
+        workers: The workers of the run.
+        workdir: The files of the run.
+        strategy: The distribution strategy.
         train_data: The training split.
-        steps_per_epoch: Steps in which the longer domain is walked once.
-        stop_step: Steps at the run's end, counted from its first.
+        steps_per_epoch: Steps in one pass over the larger domain.
+        stop_step: Number of steps of the complete run.
 
     Raises:
-        UserError: If the workdir holds a run that computes something else, the data cannot be
-            used, or a worker does not come.
+        UserError: If the workdir contains a run with other options, the data is invalid, or a
+            worker does not connect.
     """
 
     def __init__(self, config: Config, workdir: str | Path, workers: Workers = Workers()) -> None:
@@ -71,8 +70,8 @@ class Experiment:
             stored = conversion.with_architecture(config, stored)
         if stored is not None and (differences := stored.differences(config)):
             raise UserError(
-                f"{self.workdir.root} holds a run with other options: {'; '.join(differences)}. "
-                "Leave them out to continue it, or choose another `workdir`"
+                f"{self.workdir.root} contains a run with other options: "
+                f"{'; '.join(differences)}. Omit them to resume it, or choose another `workdir`"
             )
         if config.run.intra_op_threads:
             set_intra_op_threads(config.run.intra_op_threads)
@@ -91,21 +90,21 @@ class Experiment:
 
     @cached_property
     def model(self) -> Translator:
-        """The model with fresh weights."""
+        """The model with initial weights."""
         with self.strategy.scope():
             return assembly.build_model(self.config, self.steps_per_epoch)
 
     @cached_property
     def test_data(self) -> Data | None:
-        """The test split, if the data has one."""
+        """The test split; None if the data has none."""
         return Data.load(self.config, "test")
 
     def train(self) -> None:
-        """Trains to the end, from the latest checkpoint if there is one.
+        """Train to the end, starting from the latest checkpoint if there is one.
 
         Raises:
-            UserError: If the run cannot go on; `loop.NotFinite` when a loss is no number.
-            loop.Interrupted: After a signal.
+            UserError: If the run cannot continue; `loop.NotFinite` if a loss is not finite.
+            loop.Interrupted: After a signal to stop.
         """
         checkpoints = Checkpoints(
             self.workdir.checkpoints, self.model.state(), self.config.run.keep_checkpoints
@@ -114,7 +113,7 @@ class Experiment:
             with self.workdir.locked():
                 self._train(checkpoints, checkpoints.save, self._begin_records)
         else:
-            _log.info("the chief, %s, shows and writes the run", self.workers.addresses[0])
+            _log.info("the chief, %s, reports and writes the run", self.workers.addresses[0])
             self._train(checkpoints, lambda step: None, lambda start_step: [])
 
     def _train(
@@ -131,10 +130,10 @@ class Experiment:
             start_step = checkpoints.restore_latest() or 0
         agree = self._agreement(start_step) if self.workers.count > 1 else int
         if start_step >= self.stop_step:
-            _log.info("the run has reached its end, step %d of %d", start_step, self.stop_step)
+            _log.info("the run is complete, step %d of %d", start_step, self.stop_step)
             return
         if start_step:
-            _log.info("continuing at step %d of %d", start_step, self.stop_step)
+            _log.info("resuming at step %d of %d", start_step, self.stop_step)
         compiled = self.uses_xla()
         if compiled and not self.config.optimizer.jit_compile:
             _log.info(
@@ -157,10 +156,10 @@ class Experiment:
             )
 
     def uses_xla(self) -> bool:
-        """Decides whether XLA compiles the step: as the configuration says, or where it pays.
+        """Decide whether to compile the step with XLA: as configured, or if it is faster.
 
-        On one GPU, it takes a quarter of the time (docs/benchmarks.md). It compiles anew for every
-        size of image, and what it does to several GPUs and to recomputation was not measured.
+        On one GPU, the step takes a quarter of the time (docs/benchmarks.md). Each image size
+        requires another compilation. Several GPUs and recomputation were not measured.
         """
         asked = self.config.optimizer.jit_compile
         if asked is not None:
@@ -171,23 +170,23 @@ class Experiment:
         return bool(gpus) and alone and one_size and not self.config.run.remat
 
     def _agreement(self, start_step: int) -> Callable[[int], int]:
-        """Checks that all workers do the same; returns how they agree on a signal to stop for."""
+        """Check that all workers agree; return a function for agreeing on a signal to stop."""
         names = [*self.train_data.a.names, *self.train_data.b.names]
         facts = {
             "step to start from": start_step,
             "checksum of the options": zlib.crc32(self.config.to_json().encode()),
-            "checksum of the pictures' names": zlib.crc32("\n".join(names).encode()),
+            "checksum of the image names": zlib.crc32("\n".join(names).encode()),
         }
         gather = make_gather(self.strategy, self.workers)
         check_agreement(gather, self.workers, facts)
         return lambda number: int(gather([number]).max())
 
     def batches(self, start_step: int, share: Share = Share()) -> tf.data.Dataset:
-        """Returns the stream of global batches, or of a share of each, from a step on."""
+        """Return the stream of global batches, or a share of each, starting at a step."""
         return assembly.batches(self.config, self.train_data, start_step, self.stop_step, share)
 
     def distributed_batches(self, start_step: int) -> Iterable[loop.Batch]:
-        """Returns the stream for the strategy's replicas; every worker reads its share alone."""
+        """Return the stream for the strategy's replicas; each worker reads only its share."""
 
         def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
             share = Share(
@@ -200,14 +199,14 @@ class Experiment:
         return self.strategy.distribute_datasets_from_function(of_worker)
 
     def evaluate(self) -> Evaluation | None:
-        """Evaluates the latest state on the test split and stores figures and gallery.
+        """Evaluate the current weights on the test split; store the metrics and a gallery.
 
         Returns:
-            None where there is no test split.
+            The evaluation; None if there is no test split.
 
         Raises:
-            UserError: If a test picture can no longer be read.
-            OSError: If they cannot be stored.
+            UserError: If a test image can no longer be read.
+            OSError: If the results cannot be stored.
         """
         if self.test_data is None:
             return None
@@ -216,7 +215,7 @@ class Experiment:
         )
 
     def _store_description(self) -> None:
-        """Writes down what reports say of a run and its configuration alone does not tell."""
+        """Write the facts that reports need and the configuration lacks."""
 
         def counts(data: Data) -> dict[str, int]:
             both = {"a": len(data.a), "b": len(data.b)}
@@ -233,9 +232,9 @@ class Experiment:
         write_atomically(self.workdir.description, json.dumps(description, indent=2) + "\n")
 
     def _begin_records(self, start_step: int) -> Iterator[observers.Observer]:
-        """Stores the configuration; yields who shows and writes the run from a step on.
+        """Store the configuration; yield the observers, starting at a step.
 
-        Each as soon as it is made, so that it is closed should the next one fail to be.
+        Each is yielded as soon as it exists, so that it is closed if the next one fails.
         """
         self.workdir.store_config(self.config)
         self._store_description()
@@ -258,20 +257,20 @@ class Experiment:
         return float(rate(self.model.generator_optimizer.iterations) if callable(rate) else rate)
 
     def _draw_samples(self) -> np.ndarray:
-        """Draws a few pictures and what the generators make of them, one row for each number."""
+        """Render a few images with their translations, one row per pair."""
         data = self.test_data or self.train_data
-        pictures = zip(*assembly.evaluation_inputs(self.config, data), strict=False)
+        images = zip(*assembly.evaluation_inputs(self.config, data), strict=False)
         labels = assembly.segments(self.config)
-        return sample_sheet(islice(pictures, 4), self.model.translators, labels)
+        return sample_sheet(islice(images, 4), self.model.translators, labels)
 
 
 def evaluate_run(run: Run, data: str = "", progress: bool = True) -> Evaluation:
-    """Evaluates an opened run, see `Run.evaluate`."""
+    """Evaluate an opened run, see `Run.evaluate`."""
     other = {"data": data, "data_a": "", "data_b": ""} if data else {}
     config = run.config.replace(other)
     test_data = Data.load(config, "test")
     if test_data is None:
-        raise UserError("the data has no test split; give `data=DIR` with testA and testB")
+        raise UserError("the data has no test split; use `data=DIR` with testA and testB")
     files = run.origin.results(data)
     evaluation = evaluate_generators(config, test_data, run.generators, files, progress)
     if files == run.origin.workdir:
@@ -286,11 +285,11 @@ def evaluate_generators(
     workdir: Workdir,
     progress: bool = True,
 ) -> Evaluation:
-    """Evaluates generators on a split, and stores `evaluation.json` and `gallery.png`.
+    """Evaluate generators on a split, and store `evaluation.json` and `gallery.png`.
 
     Raises:
-        UserError: If a picture can no longer be read.
-        OSError: If they cannot be stored.
+        UserError: If an image can no longer be read.
+        OSError: If the results cannot be stored.
     """
     with naming_pictures():
         evaluation = evaluate(

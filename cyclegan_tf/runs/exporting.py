@@ -1,4 +1,4 @@
-"""Exporting an opened run for TF Serving, with a model card that says how it was trained."""
+"""Exporting an opened run for TF Serving, with a model card that describes its training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ def export_run(
     samples: str | Path | None = None,
     formats: Sequence[str] = (),
 ) -> Published:
-    """Exports a run, see `Run.export`."""
+    """Export a run, see `Run.export`."""
     return export(
         run.generators,
         output,
@@ -32,10 +32,10 @@ def export_run(
 
 
 def provenance(run: Run) -> Provenance:
-    """Describes where the generators of a run come from, for users who do not have the run."""
+    """Describe the origin of a run's generators, for users who do not have the run."""
     config, origin = run.config, run.origin
     data, model, optimizer = config.data, config.model, config.optimizer
-    # Folders are given by name only: their location concerns nobody else.
+    # Only the names of folders, because their location is private.
     names = [Path(name).name for name in (data.data_a, data.data_b) if name]
     built_in = data.data if not Path(data.data).is_absolute() else Path(data.data).name
     height, width = (side or data.load_size for side in geometry(config).output_size)

@@ -1,4 +1,4 @@
-"""Training from a notebook: a process of its own, whose samples are shown while it goes on."""
+"""Training from a notebook, in a separate process whose progress and samples are displayed."""
 
 import subprocess
 import sys
@@ -15,20 +15,19 @@ from cyclegan_tf.training.records import read_clock, step_files
 
 
 def train_live(workdir: str | Path, options: Iterable[str], refresh: float = 1.0) -> None:
-    """Trains or continues a run by the command `train`, and shows it below a notebook's cell.
+    """Start or resume a run with the command `train`, and display it below a notebook cell.
 
-    Shown are the step, the time it took, and the latest sample pictures. The process leaves
-    nothing behind in this one: no memory, no settings of TensorFlow.
-
-    Interrupting the notebook stops the training after a checkpoint.
+    Displays the step, the training time and the latest samples. Training runs in a separate
+    process, so it does not affect the memory or the TensorFlow settings of the notebook.
+    Interrupting the cell stops training after a checkpoint is written.
 
     Args:
         workdir: Folder of the run.
-        options: As on the command line, such as `--data=photos`.
-        refresh: Seconds between looks.
+        options: Flags of the command line, such as `--data=photos`.
+        refresh: Interval between updates, in seconds.
 
     Raises:
-        UserError: If training fails, with what it said last; or IPython is missing.
+        UserError: If training fails, with its last message; or if IPython is missing.
     """
     screen = _screen()
     files = Workdir(Path(workdir))
@@ -39,7 +38,7 @@ def train_live(workdir: str | Path, options: Iterable[str], refresh: float = 1.0
         try:
             _watch(process, files, refresh, screen)
         except KeyboardInterrupt:
-            # Notebooks interrupt their processes, too: it is writing its checkpoint.
+            # The notebook interrupts the process too; wait until it has written its checkpoint.
             process.wait()
             raise
         finally:
@@ -49,27 +48,27 @@ def train_live(workdir: str | Path, options: Iterable[str], refresh: float = 1.0
         if process.returncode:
             messages.seek(0)
             said = messages.read().strip().splitlines()
-            raise UserError(said[-1] if said else f"training ended with {process.returncode}")
+            raise UserError(said[-1] if said else f"training exited with {process.returncode}")
 
 
 def _screen() -> Any:
-    """Returns IPython's module for what is shown below a cell."""
+    """Return IPython's display module."""
     try:
         from IPython import display
     except ImportError as error:
         raise UserError(
-            "training is shown by IPython, which is missing: pip install '.[notebooks]'"
+            "live training needs IPython, which is missing: pip install '.[notebooks]'"
         ) from error
     return display
 
 
 def _watch(process: "subprocess.Popen[Any]", files: Workdir, refresh: float, screen: Any) -> None:
-    """Shows what a run writes until its process has ended."""
+    """Display the progress of a run until its process exits."""
     starting = screen.Markdown("starting")
     progress, sheet = (screen.display(starting, display_id=True) for _ in range(2))
     newest, ended = None, False
     while not ended:
-        # Asked first, so that what was written last is looked at, too.
+        # Poll before reading, so that the last files are displayed too.
         ended = process.poll() is not None
         if clock := read_clock(files.clock):
             text = "step {step}, {seconds:.0f} s on {device}".format(**clock)
@@ -77,7 +76,7 @@ def _watch(process: "subprocess.Popen[Any]", files: Workdir, refresh: float, scr
         samples = step_files(files.samples, ".png")
         if samples and (latest := max(samples)) != newest:
             newest = latest
-            # Notebooks keep what they show, and of noise PNG is large.
+            # Notebooks store what they display, and noisy samples are large as PNG.
             jpeg = encode_jpeg(read_image(samples[latest]))
             sheet.update(screen.Image(data=jpeg, format="jpeg"))
         if not ended:

@@ -35,14 +35,14 @@ class Origin:
 
     Attributes:
         workdir: The files of the run.
-        step: The step that was asked for; None for the newest checkpoint.
+        step: The requested step; None for the newest checkpoint.
     """
 
     workdir: Workdir
     step: int | None = None
 
     def results(self, data: str = "") -> Workdir:
-        """Returns where evaluations are stored: of other data or a chosen step, in a subfolder."""
+        """Return the folder of an evaluation, a subfolder for other data or a requested step."""
         return self.workdir.elsewhere(data, self.step)
 
 
@@ -51,11 +51,11 @@ class Run:
     """A trained (or converted) run. Get one from `Run.open` or `Run.train`.
 
     Attributes:
-        config: Its configuration.
-        step: Step of the checkpoint that the weights are from.
-        generators: By direction, `a2b` and for CycleGAN `b2a` (the averaged ones if the run keeps
-            averages): Keras models, float32 `(batch, height, width, channels)` in [-1, 1] to the
-            same.
+        config: Configuration of the run.
+        step: Step of the restored checkpoint.
+        generators: Keras models by direction, `a2b` and for CycleGAN `b2a`; the averages if the
+            run keeps them. Inputs and outputs are float32 `(batch, height, width, channels)` in
+            [-1, 1].
         origin: Where the run was opened.
     """
 
@@ -68,7 +68,7 @@ class Run:
     def open(
         cls, workdir: str | Path, step: int | None = None, eval_mode: bool | None = None
     ) -> "Run":
-        """Rebuilds the generators of a run and restores their weights.
+        """Rebuild the generators of a run and restore their weights.
 
         Args:
             workdir: Folder of a run that has a checkpoint.
@@ -97,7 +97,7 @@ class Run:
 
     @classmethod
     def train(cls, config: Config, workdir: str | Path) -> "Run":
-        """Trains a run to its end, or resumes the one in the workdir, and opens it.
+        """Train a run to its end, or resume the one in the workdir, and open it.
 
         Args:
             config: The configuration, see `Config.of`.
@@ -113,7 +113,7 @@ class Run:
         return cls.open(workdir)
 
     def translate(self, images: Any, direction: str = "a2b") -> Any:
-        """Translates images in memory, each at its own size.
+        """Translate images in memory, each at its own size.
 
         The pixels are those that `translate_files` writes with a batch size of 1.
 
@@ -144,7 +144,7 @@ class Run:
         overwrite: bool = False,
         progress: bool = True,
     ) -> "Translated":
-        """Translates an image, a clip or a folder; the same call resumes after an interruption.
+        """Translate an image, a clip or a folder; the same call resumes after an interruption.
 
         Args:
             source: A file or a folder.
@@ -176,7 +176,7 @@ class Run:
         )
 
     def evaluate(self, data: str = "", progress: bool = True) -> "Evaluation":
-        """Evaluates the run on a test split and stores the metrics and a gallery.
+        """Evaluate the run on a test split and store the metrics and a gallery.
 
         Args:
             data: Other data to evaluate on; by default the run's own.
@@ -199,7 +199,7 @@ class Run:
         network: "BackboneOptions | None" = None,
         style: "np.ndarray | None" = None,
     ) -> Path:
-        """Compares the run with neural style on test images.
+        """Compare the run with neural style on test images.
 
         Args:
             output: Folder for the page, the sheet and the JSON; by default `comparison` in the
@@ -229,7 +229,7 @@ class Run:
         samples: str | Path | None = None,
         formats: Sequence[str] = (),
     ) -> Path:
-        """Exports the run as a new version of a model for TF Serving, after verifying it.
+        """Export the run as a new version of a model for TF Serving, after verifying it.
 
         Args:
             output: Folder of the model; its name is the model's name.
@@ -250,7 +250,7 @@ class Run:
         return export_run(self, output, version, max_pixels, samples, formats).folder
 
     def report(self, output: str | Path | None = None) -> Path:
-        """Writes the report of the run as one self-contained page.
+        """Write the report of the run as one self-contained page.
 
         Args:
             output: File of the page; by default `report.html` in the workdir.
@@ -267,10 +267,10 @@ class Run:
 
 
 def check_direction(run: Run, direction: str) -> Direction:
-    """Returns a direction that a run translates in.
+    """Return a direction after checking that a run supports it.
 
     Raises:
-        UserError: If the run does not; the error names the directions it has.
+        UserError: If the run does not support it; the error lists the supported directions.
     """
     if direction not in run.generators:
         raise UserError(
@@ -282,6 +282,6 @@ def check_direction(run: Run, direction: str) -> Direction:
 def load_generators(
     workdir: str | Path, eval_mode: bool | None = None, step: int | None = None
 ) -> tuple[Config, Mapping[str, keras.Model]]:
-    """Former form of `Run.open`."""
+    """Open a run; replaced by `Run.open`."""
     run = Run.open(workdir, step, eval_mode)
     return run.config, run.generators

@@ -13,12 +13,12 @@ from cyclegan_tf.runs.run import Run, check_direction
 from cyclegan_tf.translation.options import TranslationOptions
 from cyclegan_tf.translation.pictures import PictureTranslator
 
-# Compiled networks of each run that is in use, by direction.
+# Compiled networks of each open run, by direction.
 _TRANSLATORS: "WeakKeyDictionary[Run, dict[str, PictureTranslator]]" = WeakKeyDictionary()
 
 
 def translate_images(run: Run, images: Any, direction: str) -> Any:
-    """Translates images in memory, see `Run.translate`."""
+    """Translate images in memory, see `Run.translate`."""
     direction = check_direction(run, direction)
     known = _TRANSLATORS.setdefault(run, {})
     if direction not in known:

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, and who may write there."""
+"""The folder of a run: its files and its lock."""
 
 import contextlib
 import re
@@ -22,17 +22,17 @@ class Workdir:
     """The files of a run.
 
     Attributes:
-        root: The folder, which all others lie in.
+        root: The folder that contains all others.
         config: `config.json`, the configuration.
-        description: `description.json`, what reports say that the configuration does not tell.
+        description: `description.json`, facts for reports that the configuration lacks.
         checkpoints: The folder `checkpoints`.
         logs: The folder `logs`, for TensorBoard.
         samples: The folder `samples`, with `step-NNNNNNNN.png`.
-        metrics: `metrics.jsonl`, a line of JSON for every `log_every` steps.
-        clock: `clock.json`, the time that training took.
-        evaluation: `evaluation.json`, the figures on the test split.
-        gallery: `gallery.png`, test pictures with their translations.
-        report: `report.html`, all of it as a page.
+        metrics: `metrics.jsonl`, one line of JSON every `log_every` steps.
+        clock: `clock.json`, the training time.
+        evaluation: `evaluation.json`, the metrics on the test split.
+        gallery: `gallery.png`, test images with their translations.
+        report: `report.html`, the report as a page.
     """
 
     root: Path
@@ -49,16 +49,16 @@ class Workdir:
     report = _in_root("report.html")
 
     def elsewhere(self, data: str = "", step: int | None = None) -> "Workdir":
-        """Returns where the figures of other data or another step lie, if one is given."""
+        """Return the subfolder for the evaluation of other data or another step, if given."""
         names = [re.sub(r"\W+", "_", data).strip("_")] if data else []
         names += [] if step is None else [step_name(step)]
         return Workdir(self.root / "evaluation" / "_".join(names)) if names else self
 
     def stored_config(self) -> Config | None:
-        """Returns the configuration of the run that lies here, if any.
+        """Return the configuration of the run in this folder; None if there is no run.
 
         Raises:
-            UserError: If it is damaged.
+            UserError: If the file is damaged.
         """
         if not self.config.exists():
             return None
@@ -68,28 +68,28 @@ class Workdir:
             raise UserError(f"{self.config} cannot be read: {error}") from error
 
     def run_config(self) -> Config:
-        """Returns the configuration of the run that has to lie here.
+        """Return the configuration of the run in this folder.
 
         Raises:
-            UserError: If there is none, or it is damaged.
+            UserError: If there is no run, or the file is damaged.
         """
         config = self.stored_config()
         if config is None:
-            raise UserError(f"`workdir={self.root}` holds no run: there is no config.json")
+            raise UserError(f"`workdir={self.root}` is not a run: it has no config.json")
         return config
 
     def store_config(self, config: Config) -> None:
-        """Writes the configuration, whole or not at all."""
+        """Write the configuration atomically."""
         write_atomically(self.config, config.to_json())
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes out; the lock ends with the process that holds it.
+        """Lock the folder for this process; the lock ends with the process.
 
         Raises:
-            UserError: If another process trains here, or the folder cannot be written: from the
-                beginning, or where the block fails to.
-            OSError: That of the block, if it is of a file that lies elsewhere.
+            UserError: If another process trains here, or a file in the folder cannot be written,
+                by this method or by the block.
+            OSError: If the block raises it for a file outside the folder.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -101,14 +101,14 @@ class Workdir:
             if self._is_elsewhere(error.filename):
                 raise
             raise UserError(
-                f"cannot write to `workdir={self.root}`: {error}. What was saved is whole: mend "
-                "that, and give the same command again"
+                f"cannot write to `workdir={self.root}`: {error}. Saved files are intact; fix "
+                "the cause and run the same command again to resume"
             ) from error
 
     def _is_elsewhere(self, name: object) -> bool:
-        """Whether the file of an error, where it names one, is none of the run."""
+        """Whether an error names a file outside the folder of the run."""
         if not isinstance(name, str):
             return False
         named, root = Path(name).absolute(), self.root.absolute()
-        # Making the folder may fail at one that it is to lie in.
+        # Creating the folder may fail at one of its parents.
         return not (named.is_relative_to(root) or root.is_relative_to(named))

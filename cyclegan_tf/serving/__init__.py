@@ -1,1 +1,1 @@
-"""From a trained run to a server and those who ask it."""
+"""Exporting trained generators for TF Serving, and clients for the server."""

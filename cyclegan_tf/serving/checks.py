@@ -1,4 +1,4 @@
-"""What an exported version has to pass before it is published."""
+"""Checks that an exported version must pass before it is published."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +24,10 @@ from cyclegan_tf.serving.signatures import (
 )
 from cyclegan_tf.translation.network import translator
 
-# Operations that call back into a Python that is not there.
+# Operations that call Python, which a server does not have.
 _PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
-# Among labels, neighbours in number are not neighbours in meaning; where two classes are as
-# likely, rounding may decide.
+# Largest share of pixels whose label may differ: where two classes are equally likely, rounding
+# decides, and adjacent labels are not similar classes.
 _MOST_OTHER_LABELS = 1e-3
 
 Pictures = Mapping[str, Sequence[np.ndarray]]
@@ -35,12 +35,12 @@ Pictures = Mapping[str, Sequence[np.ndarray]]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        name: What should be so.
-        passed: Whether it is.
-        figures: What was measured.
+        name: The property that was checked.
+        passed: Whether the version has it.
+        figures: The measurements, by name.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Check:
     figures: dict[str, Any]
 
     def __str__(self) -> str:
-        """Names the figures in one line."""
+        """Return the measurements in one line."""
         return "; ".join(f"{name} {_in_words(value)}" for name, value in self.figures.items())
 
 
@@ -59,12 +59,12 @@ def _in_words(value: Any) -> str:
 
 
 def check(version: Path, generators: Mapping[str, keras.Model], pictures: Pictures) -> list[Check]:
-    """Loads a version anew and compares it with the generators it was made of.
+    """Load a version from disk and compare it with the original generators.
 
     Args:
-        version: The folder.
-        generators: By direction.
-        pictures: By direction, at least one, of any sizes; uint8 `(height, width, channels)`.
+        version: Folder of the version.
+        generators: The generators, by direction.
+        pictures: At least one image per direction, of any size; uint8 `(height, width, channels)`.
     """
     signatures = tf.saved_model.load(str(version)).signatures
     return [
@@ -76,7 +76,7 @@ def check(version: Path, generators: Mapping[str, keras.Model], pictures: Pictur
 
 
 def check_weights(version: Path, generators: Mapping[str, keras.Model]) -> Check:
-    """Whether what is stored is every weight once, to the bit, and nothing else."""
+    """Check that every weight is stored exactly once, bit-identical, and nothing else is."""
     stored = tf.train.load_checkpoint(str(version / "variables/variables"))
     values = {
         name: stored.get_tensor(name)
@@ -105,7 +105,7 @@ def _bits(array: np.ndarray) -> tuple[Any, ...]:
 
 
 def check_operations(version: Path) -> Check:
-    """Whether the graph runs without Python, and is not bound to XLA."""
+    """Check that the graph does not call Python or require XLA."""
     model = SavedModel.FromString((version / "saved_model.pb").read_bytes())
     (graph,) = (meta.graph_def for meta in model.meta_graphs)
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
@@ -122,7 +122,7 @@ def check_outputs(
     generator: keras.Model,
     pictures: Sequence[np.ndarray],
 ) -> Check:
-    """Whether both signatures give what translating files gives, to a level of 255."""
+    """Check that both signatures match the translation of files to within 1 (0-255 scale)."""
     expected = [*map(translator(generator), pictures)]
     answers = ask(signatures[direction], [encode_png(picture) for picture in pictures])
     encoded = [read_image(data, generator.output_shape[-1]) for data, _ in answers if data]
@@ -137,13 +137,13 @@ def check_outputs(
     answered = len(encoded) == len(pictures)
     passed = answered and max(differences.values()) <= most
     sizes = [f"{width}x{height}" for height, width, _ in (p.shape for p in pictures)]
-    return Check(f"{direction} gives what translate gives", passed, {"sizes": sizes, **differences})
+    return Check(f"{direction} matches translate", passed, {"sizes": sizes, **differences})
 
 
 def measure(
     generator: keras.Model,
 ) -> tuple[str, Callable[[np.ndarray, np.ndarray], float], float]:
-    """Returns what two results are compared in, how, and how far they may be apart."""
+    """Return the unit, the function and the tolerance for comparing two results."""
     if isinstance(generator.layers[-1], LabelMap):
         return "share of other labels", _share_of_other_labels, _MOST_OTHER_LABELS
     return "levels of 255 off", _levels_off, 1.0
@@ -160,7 +160,7 @@ def _share_of_other_labels(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def check_neighbours(signature: Any, direction: str, pictures: Sequence[np.ndarray]) -> Check:
-    """Whether pictures are answered as if a bad one between them were not there."""
+    """Check that bad images in a batch do not affect the others."""
     good = [encode_png(picture) for picture in pictures]
     bad = {"junk": b"junk", "cut off": good[0][: len(good[0]) // 2], "empty": b""}
     alone = ask(signature, good)
@@ -169,10 +169,10 @@ def check_neighbours(signature: Any, direction: str, pictures: Sequence[np.ndarr
     found = mixed[1 : 1 + len(bad)]
     statuses = {name: Status(status).name for name, (_, status) in zip(bad, found, strict=True)}
     passed = others == alone and all(not data and status != Status.GOOD for data, status in found)
-    return Check(f"{direction} answers the neighbours of bad pictures", passed, statuses)
+    return Check(f"{direction} isolates bad images in a batch", passed, statuses)
 
 
 def ask(signature: Any, files: Sequence[bytes]) -> list[tuple[bytes, int]]:
-    """Runs files through a signature; returns for each what was generated, and its status."""
+    """Run encoded images through a signature; return the generated file and status of each."""
     answer = signature(**{IMAGE_BYTES: tf.constant(list(files))})
     return list(zip(answer[GENERATED_BYTES].numpy(), answer[STATUS].numpy().tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Asking a server that serves an exported model, by REST or gRPC."""
+"""Clients for a server of an exported model, over REST and gRPC."""
 
 import base64
 import json
@@ -15,19 +15,19 @@ from urllib3.util import Retry
 
 from cyclegan_tf.errors import UserError
 
-# gRPC's own limit is 4 MB, for a reply; a batch of large pictures is more.
+# In bytes. By default, gRPC limits a reply to 4 MB, and a batch of large images exceeds that.
 MAX_MESSAGE = 512 * 2**20
-# Seconds before the first, second, ... repetition: this, twice this, and so on.
+# Seconds before the first retry; the delay doubles with each further retry.
 _BACK_OFF = 0.5
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server made of one file.
+    """The server's answer for one file.
 
     Attributes:
-        picture: A PNG file; empty if it made nothing.
-        status: 0 if it was translated, else what `decoding.Status` says.
+        picture: The translated image as a PNG file; empty if the translation failed.
+        status: A value of `decoding.Status`; 0 if the image was translated.
     """
 
     picture: bytes
@@ -35,34 +35,34 @@ class Answer:
 
 
 class Client(Protocol):
-    """Something that can be asked to translate files."""
+    """A connection to a server that translates files."""
 
     def translate(self, files: Sequence[bytes], direction: str) -> list[Answer]:
-        """Translates encoded pictures, of any sizes.
+        """Translate encoded images of any size.
 
         Args:
             files: PNG or JPEG files.
             direction: `a2b` or `b2a`.
 
         Returns:
-            An answer for each.
+            One answer per file.
 
         Raises:
-            UserError: If no server answers, or it refuses the request as a whole.
+            UserError: If no server answers, or the server rejects the request.
         """
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Close the connection."""
 
 
 class RestClient:
-    """Asks over HTTP.
+    """Sends requests over REST.
 
     Args:
-        server: `HOST:PORT`; TF Serving's own port is 8501.
-        model: The model's name.
-        timeout: Seconds for a request.
-        retries: How often a request is repeated if no server answers or it is not ready.
+        server: `HOST:PORT`; the default REST port of TF Serving is 8501.
+        model: Name of the model.
+        timeout: Timeout of a request, in seconds.
+        retries: Number of retries if no server answers or the server is not ready.
     """
 
     def __init__(self, server: str, model: str, timeout: float, retries: int) -> None:
@@ -70,7 +70,7 @@ class RestClient:
         self._url = f"http://{server}/v1/models/{model}:predict"
         again = Retry(
             total=retries,
-            # A translation changes nothing on the server, so it may be asked for twice.
+            # POST may be retried: a translation changes no state on the server.
             allowed_methods=None,
             status_forcelist=(503,),
             backoff_factor=_BACK_OFF,
@@ -85,9 +85,9 @@ class RestClient:
         try:
             found = self._session.post(self._url, data=body, timeout=self._timeout)
         except requests.Timeout:
-            raise _late(self._server, self._timeout) from None
+            raise _timed_out(self._server, self._timeout) from None
         except requests.RequestException as error:
-            raise _nobody(self._server, "REST, port 8501", error) from None
+            raise _unavailable(self._server, "REST, port 8501", error) from None
         try:
             answer = found.json()
             reason = None if found.ok else answer["error"]
@@ -98,11 +98,11 @@ class RestClient:
             ]
         except (ValueError, KeyError, TypeError):
             raise UserError(
-                f"what answers at {self._server} is no TF Serving, or serves no exported model: "
+                f"{self._server} is not TF Serving, or does not serve an exported model: "
                 f"status {found.status_code}, {found.text[:80]!r}"
             ) from None
         if reason:
-            raise _refused(self._server, f"{found.status_code}, {reason}")
+            raise _rejected(self._server, f"{found.status_code}, {reason}")
         return answers
 
     def close(self) -> None:
@@ -110,13 +110,13 @@ class RestClient:
 
 
 class GrpcClient:
-    """Asks over gRPC.
+    """Sends requests over gRPC.
 
     Args:
-        server: `HOST:PORT`; TF Serving's own port is 8500.
-        model: The model's name.
-        timeout: Seconds for a request, its repetitions included.
-        retries: How often a request is repeated if no server answers; gRPC takes up to 4.
+        server: `HOST:PORT`; the default gRPC port of TF Serving is 8500.
+        model: Name of the model.
+        timeout: Timeout of a request with all its retries, in seconds.
+        retries: Number of retries if no server answers; gRPC allows up to 4.
     """
 
     def __init__(self, server: str, model: str, timeout: float, retries: int) -> None:
@@ -147,20 +147,20 @@ class GrpcClient:
         try:
             outputs = self._stub.Predict(request, timeout=self._timeout).outputs
         except grpc.RpcError as error:
-            raise self._explained(error) from None
+            raise self._as_user_error(error) from None
         try:
-            pictures = outputs["generated_image_bytes"].string_val
+            images = outputs["generated_image_bytes"].string_val
             statuses = tf.make_ndarray(outputs["status"])
-            return [Answer(*row) for row in zip(pictures, map(int, statuses), strict=True)]
+            return [Answer(*row) for row in zip(images, map(int, statuses), strict=True)]
         except (TypeError, ValueError, KeyError):
-            raise UserError(f"{self._server} serves no exported model: no pictures came") from None
+            raise UserError(f"{self._server} does not serve an exported model: no images") from None
 
-    def _explained(self, error: Any) -> UserError:
+    def _as_user_error(self, error: Any) -> UserError:
         if error.code() == grpc.StatusCode.UNAVAILABLE:
-            return _nobody(self._server, "gRPC, port 8500", error.details())
+            return _unavailable(self._server, "gRPC, port 8500", error.details())
         if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-            return _late(self._server, self._timeout)
-        return _refused(self._server, f"{error.code().name}, {error.details()}")
+            return _timed_out(self._server, self._timeout)
+        return _rejected(self._server, f"{error.code().name}, {error.details()}")
 
     def close(self) -> None:
         self._channel.close()
@@ -172,17 +172,17 @@ PROTOCOLS: dict[str, type[RestClient] | type[GrpcClient]] = {
 }
 
 
-def _nobody(server: str, usual: str, reason: object) -> UserError:
+def _unavailable(server: str, usual: str, reason: object) -> UserError:
     return UserError(
         f"no server answers at {server} ({reason}); expected HOST:PORT of TF Serving ({usual})"
     )
 
 
-def _late(server: str, timeout: float) -> UserError:
+def _timed_out(server: str, timeout: float) -> UserError:
     return UserError(
         f"{server} did not answer in {timeout:g} s; raise `timeout` or lower `batch_size`"
     )
 
 
-def _refused(server: str, reason: str) -> UserError:
-    return UserError(f"{server} refused the request: {reason}")
+def _rejected(server: str, reason: str) -> UserError:
+    return UserError(f"{server} rejected the request: {reason}")

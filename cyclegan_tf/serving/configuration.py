@@ -1,4 +1,4 @@
-"""TF Serving's configuration files, in text format, for a model's folder."""
+"""Configuration files of TF Serving, in text format, for the folder of a model."""
 
 import re
 from pathlib import Path
@@ -7,15 +7,15 @@ from cyclegan_tf.serving.publishing import write_if_missing
 
 
 def model_name(base: Path) -> str:
-    """Returns the name that a model's folder gives it, in characters that fit a URL."""
+    """Return the name of a model: its folder's name, with only characters that suit a URL."""
     return re.sub(r"[^\w.-]", "_", base.resolve().name) or "model"
 
 
 def write_configuration(base: Path) -> list[Path]:
-    """Writes `models.config`, `batching.config` and `monitoring.config`, those that are missing.
+    """Write those of `models.config`, `batching.config` and `monitoring.config` that are missing.
 
     Args:
-        base: The model's folder. In the server it lies at `/models/NAME`.
+        base: Folder of the model. The server mounts it at `/models/NAME`.
 
     Returns:
         The three paths.
@@ -31,13 +31,13 @@ def write_configuration(base: Path) -> list[Path]:
 
 
 _MODELS = """\
-# --model_config_file: which models are served. The folder is its place in the server.
+# --model_config_file: the models to serve. base_path is the folder in the server.
 model_config_list {{
   config {{
     name: "{name}"
     base_path: "/models/{name}"
     model_platform: "tensorflow"
-    # The largest version. To go back to an older one:
+    # Serve the largest version. To roll back to an older one:
     # model_version_policy {{ specific {{ versions: 1 }} }}
     model_version_policy {{ latest {{ num_versions: 1 }} }}
   }}
@@ -45,10 +45,10 @@ model_config_list {{
 """
 
 _BATCHING = """\
-# --enable_batching --batching_parameters_file: requests that come at one time are run as one.
-# Worth it for a2b_float and b2a_float on a GPU, where all clients send pictures of one size:
-# requests of different sizes cannot be joined, and fail. a2b and b2a are safe here, too, but run
-# their pictures one after the other and gain nothing.
+# --enable_batching --batching_parameters_file: concurrent requests run as one batch.
+# Use this for a2b_float and b2a_float on a GPU if all clients send images of one size.
+# Requests of different sizes cannot be batched and fail. Batching is safe for a2b and b2a, but
+# does not speed them up, because they process images one by one.
 max_batch_size { value: 8 }
 batch_timeout_micros { value: 5000 }
 max_enqueued_batches { value: 64 }
@@ -56,7 +56,7 @@ num_batch_threads { value: 2 }
 """
 
 _MONITORING = """\
-# --monitoring_config_file: figures for Prometheus, at the REST port.
+# --monitoring_config_file: metrics for Prometheus, on the REST port.
 prometheus_config {
   enable: true
   path: "/monitoring/prometheus/metrics"

@@ -1,4 +1,4 @@
-"""Decoding pictures inside a graph to the pixels that `images.read_image` gives, or to a status."""
+"""Decoding images inside a graph, to the same pixels as `images.read_image` or to a status."""
 
 import enum
 
@@ -8,7 +8,7 @@ from cyclegan_tf.serving.headers import JPEG_START, PNG_START, GraphHeader, jpeg
 
 
 class Status(enum.IntEnum):
-    """What became of one picture of a batch."""
+    """The result for one image of a batch."""
 
     GOOD = 0
     UNREADABLE = 1
@@ -17,36 +17,36 @@ class Status(enum.IntEnum):
 
     @property
     def meaning(self) -> str:
-        """What it says to users."""
+        """The description for users."""
         return _MEANINGS[self]
 
 
 _MEANINGS = {
     Status.GOOD: "translated",
-    Status.UNREADABLE: "damaged, cut off, or no picture at all",
-    Status.UNSUPPORTED: "a kind that is not decoded here (only PNG, and JPEG in grey or colour), "
-    "or one of whose rotation or transparency is doubtful; send it as plain PNG",
+    Status.UNREADABLE: "damaged, truncated, or not an image",
+    Status.UNSUPPORTED: "unsupported format (only PNG, and JPEG in grey or colour, are decoded), "
+    "or ambiguous rotation or transparency; send it as plain PNG",
     Status.TOO_LARGE: "more pixels than the model was exported for",
 }
 
 
 def decode(encoded: tf.Tensor, channels: int, max_pixels: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes one picture, or says why not; never fails, and never gives other pixels.
+    """Decode one image to the same pixels as `read_image`, or return a status; never fail.
 
-    The camera's rotation is applied, and for 1 and 3 channels transparency is laid over white.
+    Applies EXIF rotation; for 1 and 3 channels, blends transparency with white.
 
     Args:
-        encoded: A PNG or JPEG file, string, a scalar.
+        encoded: A PNG or JPEG file, scalar string.
         channels: 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGBA.
-        max_pixels: Larger pictures are refused by their header.
+        max_pixels: Images with more pixels are rejected before decoding.
 
     Returns:
-        The picture, uint8 `(height, width, channels)`, of no size unless it is good; and a
-        `Status`, int32, a scalar.
+        The image, uint8 `(height, width, channels)`, with height and width 0 unless the status
+        is `GOOD`; and a `Status`, scalar int32.
     """
     nothing = tf.zeros([0, 0, channels], tf.uint8)
-    # A graph has no way to catch an operation's error, but a data set passes over elements that
-    # have one; the second element is there for that case.
+    # A graph cannot catch the error of an operation, but a data set can skip elements that fail.
+    # The second element is the fallback for that case.
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
     attempt = tf.data.Dataset.from_tensors(encoded)
@@ -77,12 +77,12 @@ def _decode(data: tf.Tensor, channels: int, max_pixels: int) -> tuple[tf.Tensor,
     def unknown() -> tuple[tf.Tensor, tf.Tensor]:
         return nothing, tf.where(_is_other_kind(data), Status.UNSUPPORTED, Status.UNREADABLE)
 
-    picture, status = tf.cond(is_png | is_jpeg, known, unknown)
-    return tf.ensure_shape(picture, [None, None, channels]), tf.cast(status, tf.int32)
+    image, status = tf.cond(is_png | is_jpeg, known, unknown)
+    return tf.ensure_shape(image, [None, None, channels]), tf.cast(status, tf.int32)
 
 
 def _is_other_kind(data: tf.Tensor) -> tf.Tensor:
-    """Whether it begins as GIF, BMP, TIFF or WebP does, which `read_image` reads."""
+    """Whether it has the signature of GIF, BMP, TIFF or WebP, which only `read_image` reads."""
     start = tf.strings.substr(data, 0, 4)
     starts = [tf.strings.substr(start, 0, len(kind)) == kind for kind in _OTHER_KINDS]
     return tf.reduce_any(tf.stack(starts))
@@ -92,7 +92,7 @@ _OTHER_KINDS = (b"GIF8", b"BM", b"II\x2a\0", b"MM\0\x2a", b"RIFF")
 
 
 def _jpeg(data: tf.Tensor) -> tf.Tensor:
-    # The slow, exact transform is the one that Pillow uses.
+    # Pillow uses the slow, exact transform.
     return _opaque(tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE"))
 
 
@@ -102,7 +102,7 @@ def _png(data: tf.Tensor, header: GraphHeader) -> tf.Tensor:
         return _opaque(tf.repeat(tf.cast((levels + 128) // 257, tf.uint8), 3, axis=-1))
 
     def colours() -> tf.Tensor:
-        # The alpha that the decoder would add is wrong at less than 8 bits.
+        # With less than 8 bits, the decoder would add a wrong alpha channel.
         return _opaque(tf.io.decode_png(data, channels=3))
 
     def transparent() -> tf.Tensor:
@@ -116,7 +116,7 @@ def _opaque(rgb: tf.Tensor) -> tf.Tensor:
 
 
 def _converted(rgba: tf.Tensor, channels: int) -> tf.Tensor:
-    """Converts RGBA as Pillow does, to the last bit: its integer formulas."""
+    """Convert RGBA with the integer formulas of Pillow, bit-identical to it."""
     if channels == 4:
         return rgba
     shifted, levels = tf.bitwise.right_shift, tf.cast(rgba, tf.int32)
@@ -131,11 +131,11 @@ def _converted(rgba: tf.Tensor, channels: int) -> tf.Tensor:
     return tf.cast(grey if channels == 1 else tf.concat([grey, alpha], -1), tf.uint8)
 
 
-def _turned(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Turns a picture upright, from any of EXIF's eight orientations."""
+def _turned(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """Turn an image upright from any of the eight EXIF orientations."""
     sideways = orientation >= 5
-    picture = tf.cond(sideways, lambda: tf.transpose(picture, [1, 0, 2]), lambda: picture)
+    image = tf.cond(sideways, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
     for axis, mirrored in ((1, (2, 3, 6, 7)), (0, (3, 4, 7, 8))):
         flip = tf.reduce_any(orientation == tf.constant(mirrored))
-        picture = tf.cond(flip, lambda p=picture, a=axis: tf.reverse(p, [a]), lambda p=picture: p)
-    return picture
+        image = tf.cond(flip, lambda p=image, a=axis: tf.reverse(p, [a]), lambda p=image: p)
+    return image

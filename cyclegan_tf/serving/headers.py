@@ -1,8 +1,8 @@
-"""What PNG and JPEG files say of themselves before they are decoded, read inside a graph.
+"""Headers of PNG and JPEG files, read inside a graph before the files are decoded.
 
-TensorFlow's decoders tell neither the size in advance nor the camera's rotation, and Pillow cannot
-run in a server. Everything here is made of string operations. A file that is cut off within its
-header makes them fail, which `decoding` turns into a status.
+TensorFlow's decoders do not report the size in advance or the EXIF rotation, and Pillow cannot run
+in a server. This module uses string operations only. They fail on a file that is truncated within
+its header; `decoding` turns the failure into a status.
 """
 
 from collections.abc import Callable
@@ -12,24 +12,24 @@ import tensorflow as tf
 
 PNG_START, JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
-# A file of many empty parts would keep a server busy; ordinary ones have up to a few thousand.
+# Limits the work for a file of many empty parts; ordinary files have up to a few thousand parts.
 _MOST_PARTS = 10_000
 _ORIENTATION_TAG, _SHORT = 0x0112, 3
-# Bytes of a value of each of TIFF's types, from 0 to 16, and none of any other.
+# Bytes per value of the TIFF types 0 to 16; the last 0 stands for all other types.
 _TIFF_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 0)
 _UNKNOWN = -1
 
 
 class GraphHeader(NamedTuple):
-    """Scalars of one file.
+    """The header of one file, as scalar tensors.
 
     Attributes:
-        height: int64, before the rotation is applied.
-        width: int64.
-        grey: bool, whether it has neither colours nor transparency.
-        opaque: bool, whether it has no transparency.
-        orientation: int32, 1 to 8 as EXIF has it.
-        supported: bool, whether its pixels are known to come out as Pillow's.
+        height: int64, in pixels, before rotation.
+        width: int64, in pixels, before rotation.
+        grey: bool, whether the image has neither colours nor transparency.
+        opaque: bool, whether the image has no transparency.
+        orientation: int32, EXIF orientation from 1 to 8.
+        supported: bool, whether decoding is known to give the same pixels as Pillow.
     """
 
     height: tf.Tensor
@@ -41,7 +41,7 @@ class GraphHeader(NamedTuple):
 
 
 class _Notes(NamedTuple):
-    """What is collected on the way through a file's parts."""
+    """The state of a walk through the parts of a file."""
 
     position: tf.Tensor
     kind: tf.Tensor
@@ -53,13 +53,13 @@ class _Notes(NamedTuple):
 
 
 def png_header(data: tf.Tensor) -> GraphHeader:
-    """Reads all chunks of a PNG, because the rotation may stand behind the pixels.
+    """Read all chunks of a PNG, because the rotation may follow the pixels.
 
     Args:
-        data: The file, string, a scalar.
+        data: The file, scalar string.
 
     Raises:
-        tf.errors.InvalidArgumentError: At run time, if it is cut off or nonsense.
+        tf.errors.InvalidArgumentError: At run time, if the file is truncated or malformed.
     """
 
     def note_chunk(notes: _Notes) -> _Notes:
@@ -68,7 +68,7 @@ def png_header(data: tf.Tensor) -> GraphHeader:
         pixels = kind == b"IDAT"
         payload = tf.strings.substr(data, start, tf.where(pixels, tf.constant(0, tf.int64), length))
         is_exif = kind == b"eXIf"
-        # What ImageMagick writes; Pillow reads it where there is no eXIf.
+        # ImageMagick writes this; Pillow reads it if there is no eXIf.
         profile = _is_text(kind) & _starts(payload, b"Raw profile type exif\0")
         key = b"XML:com.adobe.xmp\0"
         is_xmp = _is_text(kind) & _starts(payload, key)
@@ -84,7 +84,7 @@ def png_header(data: tf.Tensor) -> GraphHeader:
 
     notes = _walk(note_chunk, start=8, last=b"IEND")
     depth, colour = _number(data, 24, 1), _number(data, 25, 1)
-    # There Pillow compares the transparent colour with samples of another depth.
+    # In this case, Pillow compares the transparent colour with samples of another depth.
     doubtful = notes.transparent & (depth != 8) & (colour != 3)
     opaque = ~notes.transparent & (colour < 4)
     orientation = _orientation(notes.exif, notes.xmp)
@@ -100,18 +100,18 @@ def png_header(data: tf.Tensor) -> GraphHeader:
 
 
 def jpeg_header(data: tf.Tensor) -> GraphHeader:
-    """Reads the segments of a JPEG up to its pixels.
+    """Read the segments of a JPEG up to its pixels.
 
     Args:
-        data: The file, string, a scalar.
+        data: The file, scalar string.
 
     Raises:
-        tf.errors.InvalidArgumentError: At run time, if it is cut off or nonsense.
+        tf.errors.InvalidArgumentError: At run time, if the file is truncated or malformed.
     """
 
     def note_segment(notes: _Notes) -> _Notes:
         marker = tf.strings.substr(data, notes.position, 2)
-        # A marker may be preceded by any number of filling bytes.
+        # Any number of fill bytes may precede a marker.
         filling = marker == b"\xff\xff"
         length = tf.cond(
             filling, lambda: tf.constant(-1, tf.int64), lambda: _number(data, notes.position + 2, 2)
@@ -150,7 +150,7 @@ _JPEG_SEGMENTS = (0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD, *range(0xE0, 0xF0), 
 
 
 def _walk(step: Callable[[_Notes], _Notes], start: int, last: bytes) -> _Notes:
-    """Goes from part to part until one of the kind `last` has been seen."""
+    """Apply `step` to each part of the file, up to the first of the kind `last`."""
     no, nothing = tf.constant(False), tf.constant(b"")
     first = _Notes(tf.constant(start, tf.int64), nothing, nothing, nothing, nothing, no, no)
     notes = _Notes(
@@ -166,13 +166,13 @@ def _walk(step: Callable[[_Notes], _Notes], start: int, last: bytes) -> _Notes:
 
 
 def _orientation(exif: tf.Tensor, xmp: tf.Tensor) -> tf.Tensor:
-    """Returns what EXIF says, else XMP, else 1, as Pillow does, or `_UNKNOWN`."""
+    """Return the orientation from EXIF, else XMP, else 1, as Pillow does, or `_UNKNOWN`."""
     said = tf.cond(exif == b"", lambda: tf.constant(0), lambda: _exif_orientation(exif))
     return tf.cond(said == 0, lambda: _xmp_orientation(xmp), lambda: said)
 
 
 def _exif_orientation(exif: tf.Tensor) -> tf.Tensor:
-    """Looks through the first directory; 0 where it does not speak of orientation."""
+    """Read the orientation from the first directory; 0 if it has none."""
     little = tf.strings.substr(exif, 0, 2) == b"II"
     known = _one_of(tf.strings.substr(exif, 0, 4), [b"II\x2a\0", b"MM\0\x2a"])
     directory = _number(exif, 4, 4, little)
@@ -185,21 +185,21 @@ def _exif_orientation(exif: tf.Tensor) -> tf.Tensor:
     chosen = tags == _ORIENTATION_TAG
     found = tf.boolean_mask(values, chosen)
     clear = tf.reduce_all(tf.boolean_mask((kinds == _SHORT) & (counts == 1), chosen))
-    # Where a value lies beyond the end, Pillow gives up, perhaps before it comes to this tag.
+    # If a value is beyond the end, Pillow stops, perhaps before it reaches this tag.
     sizes = counts * tf.gather(
         tf.constant(_TIFF_SIZES, tf.int64), tf.minimum(kinds, len(_TIFF_SIZES) - 1)
     )
     ends = _digits(entries[:, 8:12], little) + sizes
     complete = tf.reduce_all((sizes <= 4) | (ends <= tf.cast(tf.strings.length(exif), tf.int64)))
     value = tf.cast(tf.reduce_sum(found), tf.int32)
-    # Other numbers are no rotation.
+    # Other values mean no rotation.
     value = tf.where((value >= 1) & (value <= 8), value, 1)
     value = tf.where(tf.size(found) == 0, 0, value)
     return tf.where(known & clear & complete & (tf.size(found) <= 1), value, _UNKNOWN)
 
 
 def _xmp_orientation(xmp: tf.Tensor) -> tf.Tensor:
-    """Accepts upright pictures only: in XMP, rotations without EXIF are as good as unheard of."""
+    """Accept upright images only; rotation in XMP without EXIF is too rare to support."""
     parts = tf.strings.split(xmp, "tiff:Orientation")
     said = tf.strings.substr(tf.concat([parts, [b""]], 0)[1], 0, 3)
     upright = (said == b'="1') | _starts(said, b">1")
@@ -209,13 +209,13 @@ def _xmp_orientation(xmp: tf.Tensor) -> tf.Tensor:
 def _number(
     data: tf.Tensor, start: tf.Tensor | int, size: int, little: tf.Tensor | bool = False
 ) -> tf.Tensor:
-    """Reads an unsigned number, int64; fails where the data ends before it does."""
+    """Read an unsigned number as int64; fail if the data is too short."""
     raw = tf.io.decode_raw(tf.strings.substr(data, start, size), tf.uint8)
     return _digits(tf.ensure_shape(raw, [size]), little)
 
 
 def _digits(raw: tf.Tensor, little: tf.Tensor | bool) -> tf.Tensor:
-    """Reads bytes along the last axis as digits of numbers."""
+    """Read the bytes along the last axis as unsigned numbers."""
     powers = [256**power for power in range(raw.shape[-1])]
     weights = tf.where(little, tf.constant(powers, tf.int64), tf.constant(powers[::-1], tf.int64))
     return tf.reduce_sum(tf.cast(raw, tf.int64) * weights, axis=-1)

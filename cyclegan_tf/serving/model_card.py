@@ -1,4 +1,4 @@
-"""What people should know of a model before they use it, as a page of Markdown."""
+"""The model card: what users should know about a model, as a Markdown page."""
 
 import base64
 import json
@@ -17,12 +17,12 @@ from cyclegan_tf.serving.decoding import Status
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a model comes from.
+    """The origin of a model.
 
     Attributes:
-        facts: What it was trained on and how, by name, for people to read.
-        size: Height and width of the pictures it was trained on.
-        evaluation: The table of its figures on test pictures, if there are any.
+        facts: Training data and settings, by name, as text.
+        size: Height and width of the training images, in pixels.
+        evaluation: Table of metrics on test images; empty if there is none.
     """
 
     facts: Mapping[str, str]
@@ -38,26 +38,26 @@ def model_card(
     provenance: Provenance,
     checks: Sequence[Check],
 ) -> str:
-    """Writes the page.
+    """Write the model card.
 
     Args:
-        name: The model's name in the server.
-        version: Its number.
-        generators: By direction.
-        max_pixels: Larger pictures are refused.
-        provenance: Where it comes from.
-        checks: What was found before it was published.
+        name: Name of the model in the server.
+        version: Number of the version.
+        generators: The generators, by direction.
+        max_pixels: Maximum number of pixels of an image.
+        provenance: Origin of the model.
+        checks: Results of the checks before publishing.
     """
     sections = {
-        "What it was trained on": _rows(provenance.facts),
-        "Figures on test pictures": f"```\n{provenance.evaluation}\n```"
+        "Training": _rows(provenance.facts),
+        "Metrics on test images": f"```\n{provenance.evaluation}\n```"
         if provenance.evaluation
-        else "None were stored: `python -m cyclegan_tf.evaluate` measures a run, and with `--step` "
-        "one of its checkpoints.",
-        "What it takes and gives": _signatures(generators),
+        else "The run was not evaluated before the export. `python -m cyclegan_tf.evaluate` "
+        "evaluates a run, or with `--step` one of its checkpoints.",
+        "Inputs and outputs": _signatures(generators),
         "Limits": _limits(generators, max_pixels, provenance),
-        "A request": _request(name, generators),
-        "What was checked": _rows({check.name: str(check) for check in checks}),
+        "Example request": _request(name, generators),
+        "Checks": _rows({check.name: str(check) for check in checks}),
     }
     parts = (f"## {title}\n\n{text}\n" for title, text in sections.items())
     return "\n".join([f"# {name}, version {version}\n", *parts])
@@ -84,9 +84,9 @@ def _signatures(generators: Mapping[str, keras.Model]) -> str:
         [
             *lines,
             "",
-            "`serving_default` is `a2b`. Pictures of one batch may differ in size, and each comes "
-            "back at its own; of floats, a batch has one size. A picture that is not translated "
-            "has an empty file and a `status` other than 0, and does not disturb the others:",
+            "`serving_default` is `a2b`. Encoded images in a batch may differ in size, and each "
+            "keeps its size; float images in a batch must have the same size. If an image is not "
+            "translated, its file is empty and its `status` is not 0; the others are unaffected:",
             "",
             *(f"- {line}" for line in statuses),
         ]
@@ -97,19 +97,19 @@ def _limits(generators: Mapping[str, keras.Model], max_pixels: int, provenance: 
     height, width = provenance.size
     multiple = max(map(size_multiple, generators.values()))
     lines = [
-        f"- Pictures have up to {max_pixels:,} pixels, known from their header; `--max_pixels` of "
-        "the export sets it.",
-        f"- It was trained on {width}x{height} pixels. Any size is translated, never resized "
-        f"(mirrored at its border to a multiple of {multiple}, and cut back), but objects of "
-        "other sizes than those it has seen may come out badly.",
-        "- It translates pictures of the kinds it was trained on, and changes others "
-        "unpredictably. Nothing in an output is evidence of what a picture showed.",
+        f"- Images with more than {max_pixels:,} pixels are rejected before decoding; "
+        "`--max_pixels` of the export sets this limit.",
+        f"- The model was trained on {width}x{height} pixels. It translates images of any size "
+        f"without resizing (it pads them by reflection to a multiple of {multiple} and crops the "
+        "result). Objects at scales that are not in the training data may be translated badly.",
+        "- The model translates images like its training data, and changes others "
+        "unpredictably. Do not use an output as evidence of what an image showed.",
     ]
     labels = [d for d, g in generators.items() if isinstance(g.layers[-1], LabelMap)]
     if labels:
         lines.append(
-            f"- `{labels[0]}` gives label maps: grey levels, 0 to 255, that number classes. Of "
-            "floats, `round((x + 1) * 127.5)` is the class."
+            f"- `{labels[0]}` returns label maps: grey levels from 0 to 255 are class indices. "
+            "For float outputs, the class is `round((x + 1) * 127.5)`."
         )
     return "\n".join(lines)
 
@@ -121,5 +121,5 @@ def _request(name: str, generators: Mapping[str, keras.Model]) -> str:
     body = json.dumps({"signature_name": direction, "instances": [{"image_bytes": {"b64": pixel}}]})
     return (
         f"```\ncurl -s http://127.0.0.1:8501/v1/models/{name}:predict -d '{body}'\n```\n\n"
-        'answers `{"predictions": [{"generated_image_bytes": {"b64": ...}, "status": 0}]}`.'
+        'returns `{"predictions": [{"generated_image_bytes": {"b64": ...}, "status": 0}]}`.'
     )

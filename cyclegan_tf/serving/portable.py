@@ -1,6 +1,6 @@
-"""The generators alone in formats for elsewhere: TFLite for phones, ONNX for other runtimes.
+"""Generators in portable formats: TFLite for phones, ONNX for other runtimes.
 
-Both take and give float32 `(batch, height, width, channels)` in [-1, 1] and decode nothing.
+Inputs and outputs are float32 `(batch, height, width, channels)` in [-1, 1], not encoded files.
 """
 
 import importlib
@@ -22,24 +22,24 @@ from cyclegan_tf.serving.checks import Check, measure
 from cyclegan_tf.serving.signatures import GENERATED, IMAGE
 
 FORMATS = ("tflite", "onnx")
-# The newest that converter and runtimes of the last years agree on.
+# The newest opset that the converter and the runtimes of recent years support.
 _OPSET = 17
 
 
 def write_portable(kind: str, generator: keras.Model, path: Path, size: tuple[int, int]) -> Check:
-    """Converts a generator and compares the result, run by its own runtime, with the original.
+    """Convert a generator, and compare the result in the format's runtime with the original.
 
-    TFLite takes one picture of the size trained on; ONNX any number, of any size that is a
-    multiple of what the network needs.
+    TFLite accepts one image of the training size. ONNX accepts any batch size, and any image size
+    that is a multiple of the network's.
 
     Args:
         kind: `tflite` or `onnx`.
-        generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
-        path: The file.
-        size: Height and width trained on; rounded down to the multiple.
+        generator: Input and output are float32 `(batch, height, width, channels)` in [-1, 1].
+        path: The file to write.
+        size: Height and width in training, in pixels; rounded down to the multiple.
 
     Raises:
-        UserError: If the format's packages are not installed.
+        UserError: If a package for the format is not installed.
     """
     multiple = size_multiple(generator)
     height, width = (max(side // multiple, 1) * multiple for side in size)
@@ -63,11 +63,11 @@ def write_portable(kind: str, generator: keras.Model, path: Path, size: tuple[in
         unit: max(levels),
         "difference in [-1, 1]": max(differences),
     }
-    return Check(f"{path.name} gives what the generator gives", max(levels) <= most, figures)
+    return Check(f"{path.name} matches the generator", max(levels) <= most, figures)
 
 
 def _to_tflite(generator: keras.Model, shape: tuple[int, ...]) -> bytes:
-    network = _without_explicit_cuts(generator)
+    network = _without_explicit_padding(generator)
     function = _function(network, (*shape, generator.input_shape[-1]))
     module = tf.Module()
     module.weights, module.function = network_state(network), function
@@ -77,7 +77,7 @@ def _to_tflite(generator: keras.Model, shape: tuple[int, ...]) -> bytes:
 
 def _run_tflite(path: Path, images: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
-        # It says that it will move to a package of its own.
+        # TFLite announces its move to a separate package.
         warnings.simplefilter("ignore", UserWarning)
         interpreter = tf.lite.Interpreter(str(path))
     (image,), (generated,) = interpreter.get_input_details(), interpreter.get_output_details()
@@ -90,7 +90,7 @@ def _run_tflite(path: Path, images: np.ndarray) -> np.ndarray:
 def _to_onnx(generator: keras.Model, shape: tuple[int, ...]) -> bytes:
     tf2onnx = _package("tf2onnx")
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    function = _function(_without_explicit_cuts(generator), generator.input_shape)
+    function = _function(_without_explicit_padding(generator), generator.input_shape)
     signature = function.input_signature
     model, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=_OPSET)
     return model.SerializeToString()
@@ -119,14 +119,14 @@ def _function(network: keras.Model, shape: tuple[int | None, ...]) -> Any:
     return function
 
 
-def _without_explicit_cuts(generator: keras.Model) -> keras.Model:
-    """Returns a copy that computes the same, whose doubling convolutions converters know.
+def _without_explicit_padding(generator: keras.Model) -> keras.Model:
+    """Return an equivalent copy that uses only convolutions that the converters support.
 
-    TFLite has no transposed convolution with padding of its own, and tf2onnx takes it for another.
+    TFLite lacks transposed convolution with explicit padding, and tf2onnx converts it wrongly.
     """
 
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-        kind = _CutAfterwards if isinstance(layer, DoublingConv2D) else layer.__class__
+        kind = _CropAfterwards if isinstance(layer, DoublingConv2D) else layer.__class__
         return kind.from_config(layer.get_config())
 
     network = keras.models.clone_model(generator, clone_function=copied)
@@ -134,8 +134,8 @@ def _without_explicit_cuts(generator: keras.Model) -> keras.Model:
     return network
 
 
-class _CutAfterwards(DoublingConv2D):
-    """Computes the full transposed convolution and cuts its border by slicing."""
+class _CropAfterwards(DoublingConv2D):
+    """Computes the full transposed convolution and crops its border by slicing."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return self._doubled(inputs, cut_afterwards=True)

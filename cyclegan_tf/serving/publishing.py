@@ -1,4 +1,4 @@
-"""Versions that appear whole or not at all, where a server is watching."""
+"""Publishing versions atomically in a folder that a server watches."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from cyclegan_tf.files import new_folder, only_process, write_atomically
 
 @contextlib.contextmanager
 def new_version(base: Path, version: int | None = None) -> Iterator[tuple[int, Path]]:
-    """Gives a folder to write a version into, and publishes it as `base/VERSION` at the end.
+    """Yield a temporary folder for a version, and publish it as `base/VERSION` on success.
 
-    Servers take every folder whose name is a number, and the largest is served. So the version
-    is written under a name that is none (see `new_folder`) and then renamed.
+    A server loads the folder whose name is the largest number. Therefore the version is written
+    under a name that is not a number (see `new_folder`) and then renamed.
 
     Args:
-        base: The model's folder, made if needed.
-        version: The number; None takes the next one.
+        base: Folder of the model; created if it does not exist.
+        version: Number of the version; None for the next one.
 
     Yields:
         The number, and the folder to write into.
@@ -35,11 +35,11 @@ def new_version(base: Path, version: int | None = None) -> Iterator[tuple[int, P
 
 
 def versions(base: Path) -> list[int]:
-    """Lists the published versions, in order."""
+    """List the published versions in ascending order."""
     return sorted(int(entry.name) for entry in base.iterdir() if entry.name.isdecimal())
 
 
 def write_if_missing(path: Path, text: str) -> None:
-    """Writes a file, whole or not at all, unless there is one, which may have been edited."""
+    """Write a file atomically, unless it exists; users may have edited it."""
     if not path.exists():
         write_atomically(path, text)

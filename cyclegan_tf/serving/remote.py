@@ -1,4 +1,4 @@
-"""Having files translated by a server."""
+"""Translating files on a server."""
 
 import logging
 from collections.abc import Sequence
@@ -23,32 +23,32 @@ def translate_remotely(
     batch_size: int = 4,
     progress: bool = True,
 ) -> dict[str, str]:
-    """Translates a picture, or all pictures below a folder, on a server.
+    """Translate an image, or all images below a folder, on a server.
 
-    Files are sent as they are; those of a kind that servers do not decode are sent again, as PNG.
+    Files are sent unchanged. If the server does not decode a format, the image is resent as PNG.
 
     Args:
-        client: Of a server.
+        client: A connection to the server.
         source: A file or a folder.
-        output: A folder; a translation keeps its picture's path below `source`, and its stem, and
-            is a PNG file.
+        output: Folder for the translations, which are PNG files and keep relative paths and
+            stems.
         direction: `a2b` or `b2a`.
-        batch_size: Files in a request.
-        progress: Whether to show a bar.
+        batch_size: Files per request.
+        progress: Whether to show a progress bar.
 
     Returns:
-        Why files were not translated, by name; the others were written.
+        The failures: by name of the file, the reason. All other translations were written.
 
     Raises:
-        UserError: If there is nothing to translate, the output lies in the input, no server
-            answers, or it refuses a request as a whole. What was written before stays.
+        UserError: If there is nothing to translate, the output folder is inside the input folder,
+            no server answers, or the server rejects a request. Files already written remain.
     """
     root, names = (source.parent, [source.name]) if source.is_file() else (source, None)
     if names is None:
         names, ignored = find_images(source)
-        _log.info("%s: %d pictures, %d other files ignored", source, len(names), ignored)
+        _log.info("%s: %d images, %d other files ignored", source, len(names), ignored)
     if not names:
-        raise UserError(f"{source} holds no pictures")
+        raise UserError(f"{source} contains no images")
     targets = {name: Path(name).with_suffix(".png") for name in names}
     check_targets(targets)
     check_output(source, output, targets.values())
@@ -67,7 +67,7 @@ def translate_remotely(
 
 
 def _answers(client: Client, files: Sequence[Path], direction: str) -> list[Answer | str]:
-    """Asks for each file: an answer that is good, or why there is none."""
+    """Translate each file; return its answer, or the reason for a failure."""
     contents: list[bytes] = []
     for file in files:
         try:
@@ -88,7 +88,7 @@ def _answers(client: Client, files: Sequence[Path], direction: str) -> list[Answ
 
 def _again_as_png(client: Client, file: Path, direction: str) -> Answer | str:
     try:
-        # Four channels keep what there is; the server lays transparency over white if need be.
+        # Four channels keep everything; the server blends transparency with white if necessary.
         plain = encode_png(read_image(file, 4))
     except UnreadableImageError as error:
         return str(error)
@@ -99,4 +99,4 @@ def _meaning(status: int) -> str:
     try:
         return Status(status).meaning
     except ValueError:
-        return f"the server's status is {status}"
+        return f"the server returned status {status}"

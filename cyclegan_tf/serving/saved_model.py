@@ -1,4 +1,4 @@
-"""From generators to a version that TF Serving serves: written, checked, then published."""
+"""Exporting generators as a version for TF Serving: written, verified, then published."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ from cyclegan_tf.serving.publishing import new_version
 from cyclegan_tf.serving.signatures import IMAGE, IMAGE_BYTES, Signatures
 from cyclegan_tf.serving.warmup import write_warmup
 
-# A picture of 2048x2048: a layer of 64 channels at its full size takes 1 GiB.
+# At 2048x2048 pixels, a layer of 64 channels at full resolution takes 1 GiB.
 MAX_PIXELS = 2048 * 2048
 _MOST_SAMPLES = 8
 _log = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Published:
-    """A version that passed its checks.
+    """A published version.
 
     Attributes:
-        name: Of the model.
-        folder: Of the version.
-        checks: What was looked at, and what was found.
+        name: Name of the model.
+        folder: Folder of the version.
+        checks: Results of the checks, all passed.
     """
 
     name: str
@@ -51,23 +51,23 @@ def export(
     samples: str | Path | None = None,
     formats: Sequence[str] = (),
 ) -> Published:
-    """Publishes generators as `base/VERSION`, with TF Serving's configuration files beside it.
+    """Publish generators as `base/VERSION`, and TF Serving's configuration files in `base`.
 
-    Beside the SavedModel, the version holds warm-up requests, `model_card.md` and `report.json`.
+    The version contains a SavedModel, warm-up requests, `model_card.md` and `report.json`.
 
     Args:
-        generators: By direction, `a2b` and perhaps `b2a`: float32
-            `(batch, height, width, channels)` in [-1, 1], both ways.
-        base: The model's folder; its name is the model's.
-        provenance: Where the generators come from.
-        version: Its number; None takes the next one.
-        max_pixels: Larger pictures are refused.
-        samples: A folder of pictures to compare on, besides drawn ones; too large ones are not.
-        formats: Of `portable.FORMATS`, what else is written, as `assets.extra/DIRECTION.FORMAT`.
+        generators: By direction, `a2b` and optionally `b2a`. Inputs and outputs are float32
+            `(batch, height, width, channels)` in [-1, 1].
+        base: Folder of the model; its name is the model's name.
+        provenance: Origin of the generators.
+        version: Number of the version; None for the next one.
+        max_pixels: Images with more pixels are rejected.
+        samples: Folder of images to verify with, besides generated ones. Skips too large ones.
+        formats: Additional formats from `portable.FORMATS`, as `assets.extra/DIRECTION.FORMAT`.
 
     Raises:
-        UserError: If a check fails, the version exists, or it cannot be written; then nothing is
-            published.
+        UserError: If a check fails, the version exists, or it cannot be written. Nothing is
+            published then.
     """
     for name, number in (("version", version), ("max_pixels", max_pixels)):
         if number is not None and number < 1:
@@ -77,21 +77,21 @@ def export(
     base = Path(base)
     height, width = provenance.size
     if height * width > max_pixels:
-        raise UserError(f"`max_pixels={max_pixels}`: expected those trained on, {width}x{height}")
-    pictures = {}
+        raise UserError(f"`max_pixels={max_pixels}`: less than the training size, {width}x{height}")
+    images = {}
     for direction, generator in generators.items():
-        found = _pictures(generator.input_shape[-1], provenance, samples)
-        pictures[direction] = [p for p in found if p.shape[0] * p.shape[1] <= max_pixels]
+        found = _test_images(generator.input_shape[-1], provenance, samples)
+        images[direction] = [p for p in found if p.shape[0] * p.shape[1] <= max_pixels]
     name = model_name(base)
     with new_version(base, version) as (number, folder):
         try:
             _save(generators, folder, max_pixels)
-            write_warmup(folder, name, _requests(pictures))
+            write_warmup(folder, name, _requests(images))
         except tf.errors.OpError as error:
             raise UserError(f"cannot write to {base}: {error.message}") from error
-        counts = ", ".join(f"{d} on {len(p)} pictures" for d, p in pictures.items())
-        _log.info("version %d is written; comparing it with the run: %s", number, counts)
-        checks, extras = check(folder, generators, pictures), folder / "assets.extra"
+        counts = ", ".join(f"{d} on {len(p)} images" for d, p in images.items())
+        _log.info("wrote version %d; comparing it with the run: %s", number, counts)
+        checks, extras = check(folder, generators, images), folder / "assets.extra"
         checks += [
             write_portable(kind, g, extras / f"{direction}.{kind}", provenance.size)
             for kind in formats
@@ -118,37 +118,37 @@ def _save(generators: Mapping[str, keras.Model], folder: Path, max_pixels: int) 
         signatures[direction] = translator.encoded
         signatures[f"{direction}_float"] = translator.floats
     signatures["serving_default"] = signatures.get("a2b", next(iter(signatures.values())))
-    # Nobody trains on in a server.
+    # Nothing is trained in a server.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, str(folder), signatures, options)
 
 
-def _pictures(
+def _test_images(
     channels: int, provenance: Provenance, samples: str | Path | None
 ) -> list[np.ndarray]:
-    """Draws smooth and noisy pictures of the size trained on and others, and reads the samples."""
+    """Generate test images, in the training size and two others, and read the samples."""
     random = np.random.default_rng(0)
-    drawn = []
+    images = []
     for height, width in (provenance.size, (61, 83), (9, 40)):
         waves = np.add.outer(np.arange(height) / height, np.arange(width) / width)
         smooth = np.sin(6 * waves[..., np.newaxis] + np.arange(channels)) * 100 + 127
         noisy = smooth + random.normal(0, 9, smooth.shape)
-        drawn.append(np.clip(noisy, 0, 255).astype(np.uint8))
+        images.append(np.clip(noisy, 0, 255).astype(np.uint8))
     if samples is None:
-        return drawn
+        return images
     names, _ = find_images(samples)
     if not names:
-        raise UserError(f"`samples={samples}` holds no pictures")
-    return drawn + [read_image(Path(samples) / name, channels) for name in names[:_MOST_SAMPLES]]
+        raise UserError(f"`samples={samples}` contains no images")
+    return images + [read_image(Path(samples) / name, channels) for name in names[:_MOST_SAMPLES]]
 
 
 def _requests(
-    pictures: Mapping[str, Sequence[np.ndarray]],
+    images: Mapping[str, Sequence[np.ndarray]],
 ) -> list[tuple[str, dict[str, np.ndarray]]]:
-    """One picture of the size trained on for each signature."""
+    """Return a request with one image of the training size for each signature."""
     requests = []
-    for direction, (picture, *_) in pictures.items():
-        image = to_float(picture[np.newaxis]).numpy()
-        requests.append((direction, {IMAGE_BYTES: np.array([encode_png(picture)], object)}))
+    for direction, (pixels, *_) in images.items():
+        image = to_float(pixels[np.newaxis]).numpy()
+        requests.append((direction, {IMAGE_BYTES: np.array([encode_png(pixels)], object)}))
         requests.append((f"{direction}_float", {IMAGE: image}))
     return requests

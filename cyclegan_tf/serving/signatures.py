@@ -1,4 +1,4 @@
-"""What an exported model can be asked for, as functions of tensors."""
+"""The signatures of an exported model, as functions of tensors."""
 
 from collections.abc import Callable
 
@@ -17,19 +17,19 @@ IMAGE, GENERATED = "image", "generated_image"
 
 
 class Signatures(tf.Module):
-    """A generator's weights with its two signatures, ready to be saved; no Keras object is left.
+    """The weights and the two signatures of a generator, without Keras objects.
 
-    Dropout is off, or the same each time, and batch norm takes what the run's `eval_mode` says.
+    Dropout is off or deterministic. The run's `eval_mode` decides the statistics of batch norm.
 
     Args:
-        generator: float32 `(batch, height, width, channels)` in [-1, 1], both ways.
-        max_pixels: Pictures with more are refused.
+        generator: Input and output are float32 `(batch, height, width, channels)` in [-1, 1].
+        max_pixels: Images with more pixels are rejected.
 
     Attributes:
-        encoded: From `image_bytes`, string `(batch,)`, to `generated_image_bytes`, string
-            `(batch,)`, each a PNG of its picture's size or empty, and `status`, int32 `(batch,)`.
-        floats: From `image`, float32 `(batch, height, width, channels)` in [-1, 1], to
-            `generated_image`, the same.
+        encoded: Maps `image_bytes`, string `(batch,)`, to `generated_image_bytes`, string
+            `(batch,)`, PNG files of the same sizes or empty, and `status`, int32 `(batch,)`.
+        floats: Maps `image`, float32 `(batch, height, width, channels)` in [-1, 1], to
+            `generated_image` of the same shape and range.
     """
 
     def __init__(self, generator: keras.Model, max_pixels: int) -> None:
@@ -40,25 +40,21 @@ class Signatures(tf.Module):
 
 
 def _encoded(generator: keras.Model, max_pixels: int) -> tf.types.experimental.ConcreteFunction:
-    """Makes the function from files to files.
-
-    `image_bytes`, string `(batch,)`, to `generated_image_bytes`, string `(batch,)`, each a PNG of
-    its picture's own size or empty, and `status`, int32 `(batch,)`, see `Status`.
-    """
+    """Build the function from encoded images to encoded images, see `Signatures.encoded`."""
     channels, translate = generator.input_shape[-1], _any_size(generator)
 
     def row(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        picture, status = decode(encoded, channels, max_pixels)
+        image, status = decode(encoded, channels, max_pixels)
 
         def translated() -> tf.Tensor:
-            return tf.io.encode_png(to_uint8(translate(to_float(picture[tf.newaxis])))[0])
+            return tf.io.encode_png(to_uint8(translate(to_float(image[tf.newaxis])))[0])
 
         return tf.cond(status == Status.GOOD, translated, lambda: tf.constant(b"")), status
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, IMAGE_BYTES)], autograph=False)
     def encoded(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.control_dependencies([_not_empty(image_bytes)]):
-            # One after the other, so that memory is bounded by one picture's.
+            # One image at a time, to bound memory.
             answers, status = tf.map_fn(
                 row, image_bytes, parallel_iterations=1, fn_output_signature=(tf.string, tf.int32)
             )
@@ -68,17 +64,14 @@ def _encoded(generator: keras.Model, max_pixels: int) -> tf.types.experimental.C
 
 
 def _floats(generator: keras.Model, max_pixels: int) -> tf.types.experimental.ConcreteFunction:
-    """Makes the function from `image` to `generated_image`.
-
-    Both are float32 `(batch, height, width, channels)` in [-1, 1], of any one size.
-    """
+    """Build the function from float images to float images, see `Signatures.floats`."""
     channels, translate = generator.input_shape[-1], _any_size(generator)
     spec = tf.TensorSpec([None, None, None, channels], tf.float32, IMAGE)
 
     @tf.function(input_signature=[spec], autograph=False)
     def floats(image: tf.Tensor) -> dict[str, tf.Tensor]:
         _, height, width, _ = tf.unstack(tf.shape(image, tf.int64))
-        message = f"a picture has 1 to {max_pixels} pixels here"
+        message = f"images must have 1 to {max_pixels} pixels"
         limit = tf.constant(max_pixels, tf.int64)
         small = tf.debugging.assert_less_equal(height * width, limit, message)
         with tf.control_dependencies([_not_empty(image), small]):

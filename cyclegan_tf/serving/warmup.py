@@ -1,8 +1,8 @@
-"""Requests that TF Serving runs through a new version before it serves it.
+"""Warm-up requests, which TF Serving runs before it serves a new version.
 
-A version that fails one of them is not served. The messages are those of TF Serving's
-`PredictionLog`; the package that has them pins a TensorFlow of its own, so the few fields that are
-needed are encoded here, as Protocol Buffers lay them out.
+A version that fails one of them is not served. The format is TF Serving's `PredictionLog`. The
+package that defines it pins a version of TensorFlow, so this module encodes the few fields that
+are needed in the wire format of Protocol Buffers.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-# Where TF Serving looks, below a version.
+# The path that TF Serving reads, within a version.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
 # Field numbers, by message.
@@ -25,12 +25,12 @@ _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 def write_warmup(
     version: Path, model: str, requests: Iterable[tuple[str, Mapping[str, np.ndarray]]]
 ) -> None:
-    """Writes a version's warm-up requests.
+    """Write the warm-up requests of a version.
 
     Args:
-        version: The version's folder.
-        model: The name it is served under.
-        requests: Names of signatures, and their inputs by name; arrays of bytes have dtype object.
+        version: Folder of the version.
+        model: Name of the served model.
+        requests: Pairs of signature and inputs by name; arrays of bytes have dtype object.
     """
     path = version / WARMUP_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,12 +50,12 @@ def _prediction_log(model: str, signature: str, inputs: Mapping[str, np.ndarray]
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A field of known length: its number and wire type 2, the length, the content."""
+    """Encode a length-delimited field: number with wire type 2, length, content."""
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
 def _varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the highest bit says that another follows."""
+    """Encode seven bits per byte, lowest first; the highest bit means that another follows."""
     encoded = bytearray()
     while number > 0x7F:
         encoded.append(number & 0x7F | 0x80)

@@ -52,7 +52,7 @@ def test_rows_are_the_truth_and_columns_what_was_given():
 
 
 def test_what_cannot_be_compared_is_refused():
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="same shape"):
         label_figures([labels([0, 1])], [labels([0], [1])])
     with pytest.raises(ValueError, match=r"shorter|longer"):
         label_figures([labels([0])] * 2, [labels([0])])

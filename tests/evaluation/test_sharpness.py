@@ -65,7 +65,7 @@ def test_beside_a_truth_without_detail_there_is_no_figure():
 
 
 def test_what_cannot_be_compared_is_refused():
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="same shape"):
         sharpness(noise(8, 8), noise(8, 9))
     with pytest.raises(ValueError, match="3x3"):
         laplacian_energy(noise(2, 8))

@@ -52,7 +52,7 @@ def test_two_replicas_continue_a_run_of_one(trained: Path) -> None:
     flags = (f"--workdir={trained}", "--max_steps=3", "--replicas=2")
     status, _, err = run("train", *flags)
     assert status == 0, err
-    assert "continuing at step 2 of 3" in err
+    assert "resuming at step 2 of 3" in err
     lines = (trained / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]
 

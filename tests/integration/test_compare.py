@@ -79,7 +79,7 @@ def test_direction_style_and_output_are_chosen(trained: Path, tmp_path: Path) ->
         (["--style=nowhere.png"], "nowhere.png"),
         (["--iterations=0"], "--iterations=0: expected at least 1"),
         (["--image_size=32"], "image_size"),
-        (["--workdir=nowhere"], "holds no run"),
+        (["--workdir=nowhere"], "is not a run"),
     ],
 )
 def test_mistakes_are_named(trained: Path, flags: list[str], message: str) -> None:

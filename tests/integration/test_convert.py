@@ -68,7 +68,7 @@ def test_one_way_has_to_be_given(flags: tuple[str, ...]) -> None:
 
 
 def test_a_step_is_of_a_run() -> None:
-    with pytest.raises(UserError, match="--step chooses a checkpoint for --to_pytorch"):
+    with pytest.raises(UserError, match="--step applies to --to_pytorch only"):
         convert.main(["convert", "--workdir=w", "--from_pytorch=x", "--step=3"])
 
 

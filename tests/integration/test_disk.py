@@ -43,7 +43,7 @@ def test_a_run_whose_disk_is_full_goes_on_when_there_is_room(
         print(f"\nfull after step {reached}: {told}")
     last = run("train", *flags)
     assert last.status == 0, last.err
-    assert f"continuing at step {reached} of 200" in last.err
+    assert f"resuming at step {reached} of 200" in last.err
     assert outcome(workdir)[1] == outcome(tmp_path)[1]
 
 

@@ -60,7 +60,7 @@ def test_a_killed_export_publishes_nothing_and_the_next_one_does(run: Path, tmp_
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert published(base) == ["1"] and not (base / ".1.partial").exists()
-    assert "a2b gives what translate gives" in out and str(base / "1") in out
+    assert "a2b matches translate" in out and str(base / "1") in out
     card = (base / "1/model_card.md").read_text()
     assert "changed-pixel error" in card and "resnet_1" in card
     assert "the checkpoint of step 1" in card

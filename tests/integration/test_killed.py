@@ -48,7 +48,7 @@ def test_killed_at_twenty_random_moments_a_run_ends_with_the_same_bits(
     assert saved == sorted(set(saved)), "a process has got no further"
     last = run("train", *flags)
     assert last.status == 0, last.err
-    assert f"continuing at step {saved[-1]} of {stop}" in last.err
+    assert f"resuming at step {saved[-1]} of {stop}" in last.err
     assert outcome(workdir) == outcome(tmp_path / "whole")
     assert logged_steps(workdir) == list(range(1, stop + 1))
     assert left_behind(workdir) == []
@@ -69,7 +69,7 @@ def test_killed_inside_a_save_the_checkpoint_before_is_used(
             later = newest + rng.randrange(1, 3)
             command.wait_for(lambda step=later: [0, *saved_steps(workdir)][-1] >= step)
             if newest:
-                assert f"continuing at step {newest} of 30" in command.err
+                assert f"resuming at step {newest} of 30" in command.err
             command.wait_for(lambda: any(workdir.glob("checkpoints/*_temp/*")))
             time.sleep(rng.uniform(0, 0.01))
             # Held, so that what is seen is what the kill meets.
@@ -96,7 +96,7 @@ def test_a_workdir_belongs_to_the_process_that_lives(picture_folders: Path, tmp_
     reached = saved_steps(tmp_path)[-1]
     third = run("train", *flags, f"--max_steps={reached + 2}")
     assert third.status == 0, third.err
-    assert f"continuing at step {reached} of {reached + 2}" in third.err
+    assert f"resuming at step {reached} of {reached + 2}" in third.err
 
 
 def test_sigint_checkpoints_and_a_second_signal_ends_at_once(

@@ -34,7 +34,7 @@ def test_nothing_is_imported_that_takes_time(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
-    for flags, said in (((), "--workdir is needed"), (("--workdir=no",), "no holds no run")):
+    for flags, said in (((), "--workdir is needed"), (("--workdir=no",), "no is not a run")):
         done = run("-m", "cyclegan_tf.report", *flags, cwd=tmp_path)
         assert done.returncode == 1 and said in done.stderr
         assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("error: ")

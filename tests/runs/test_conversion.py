@@ -299,7 +299,7 @@ def test_an_old_checkpoint_is_read(tmp_path: Path) -> None:
     [
         (
             {"G_B": lambda: pt.ResnetGenerator(2, filters=3)},
-            "net_G_B.pth and latest_net_G_A.pth do not go together: generator is resnet_2 in the "
+            "net_G_B.pth and latest_net_G_A.pth do not match: generator is resnet_2 in the "
             "first and resnet_1 in the second",
         ),
         ({"G_B": lambda: pt.ResnetGenerator(1, filters=2)}, "filters is 2"),
@@ -316,11 +316,11 @@ def test_an_old_checkpoint_is_read(tmp_path: Path) -> None:
                 "G_B": lambda: pt.ResnetGenerator(1, 3, 6, filters=3),
                 "D_B": lambda: pt.PatchDiscriminator(1, 6, filters=2),
             },
-            "do not exist here: `channels_a=6`: expected at most 4",
+            "contains unsupported networks: `channels_a=6`: expected at most 4",
         ),
         (
             {n: lambda: pt.PatchDiscriminator(6, filters=1) for n in ("D_A", "D_B")},
-            "do not exist here: `discriminator_layers=6`: expected at most 5",
+            "contains unsupported networks: `discriminator_layers=6`: expected at most 5",
         ),
     ],
 )
@@ -343,7 +343,7 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
     source = saved(tmp_path / "official", cyclegan())
     from_pytorch(source, tmp_path / "run")
     before = checkpoint(tmp_path / "run", 0)
-    with pytest.raises(UserError, match="holds a run already"):
+    with pytest.raises(UserError, match="already contains a run"):
         from_pytorch(saved(tmp_path / "other", pix2pix()), tmp_path / "run")
     assert checkpoint(tmp_path / "run", 0).keys() == before.keys()
 
@@ -395,7 +395,7 @@ def test_what_the_authors_do_not_have_is_refused_by_name(
     options: dict[str, object], named: str, tmp_path: Path
 ) -> None:
     Workdir(tmp_path).store_config(Config().replace(options))
-    with pytest.raises(UserError, match=f"has no {named}: such a run"):
+    with pytest.raises(UserError, match=f"has no {named}: this run"):
         to_pytorch(tmp_path, tmp_path / "back")
     assert not (tmp_path / "back").exists()
 

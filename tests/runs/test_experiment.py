@@ -182,7 +182,7 @@ def test_a_finished_run_says_so(
     caplog.set_level("INFO")
     for _ in range(2):
         experiment(picture_folders, tmp_path, max_steps=1).train()
-    assert "the run has reached its end, step 1 of 1" in caplog.text
+    assert "the run is complete, step 1 of 1" in caplog.text
 
 
 def test_epochs_end_a_run(picture_folders: Path, tmp_path: Path) -> None:
@@ -357,8 +357,8 @@ def test_pictures_of_different_sizes_are_described(
 def test_a_run_is_described_without_training(picture_folders: Path, tmp_path: Path) -> None:
     run = experiment(picture_folders, tmp_path / "new", max_steps=7)
     text = describe(run)
-    assert "6 / 9 training pictures, 3 / 3 test pictures" in text
-    assert "steps:       7 of 2 pair(s), 4 an epoch, on 1 replica(s), 0 GPU(s) found" in text
+    assert "6 / 9 training images, 3 / 3 test images" in text
+    assert "steps:       7 of 2 pair(s), 4 per epoch, on 1 replica(s), 0 GPU(s) found" in text
     assert f"{run.model.generator_ab.count_params():,}" in text
     assert not (tmp_path / "new").exists()
 

@@ -87,7 +87,7 @@ def test_without_ipython_nothing_is_started(
 ) -> None:
     asked = instead(monkeypatch, "")
     monkeypatch.setitem(sys.modules, "IPython", None)
-    with pytest.raises(UserError, match="IPython, which is missing: pip install .*notebooks"):
+    with pytest.raises(UserError, match="needs IPython, which is missing: pip install .*notebooks"):
         live.train_live(tmp_path / "run", [])
     assert asked == [] and list(tmp_path.iterdir()) == []
 

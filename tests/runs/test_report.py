@@ -87,7 +87,7 @@ def test_a_finished_run_is_shown_with_what_is_known_of_it(tmp_path: Path) -> Non
                 "lambda_l1",
                 "unet_256",
                 "--model=pix2pix",
-                "Distance to the truth",
+                "L1 distance to the target",
             ],
             ["b2a", "pool_size"],
         ),

@@ -66,10 +66,10 @@ def test_a_bad_file_leaves_its_neighbours(client) -> None:
 
 
 def test_what_is_refused_is_said(client, serving_double, protocol: str) -> None:
-    with pytest.raises(UserError, match="refused the request"):
+    with pytest.raises(UserError, match="rejected the request"):
         client.translate([b""], "sideways")
     other = type(client)(address_of(serving_double, protocol), "nobody", 60.0, 0)
-    with pytest.raises(UserError, match=r"refused the request: (NOT_FOUND|404), .*nobody"):
+    with pytest.raises(UserError, match=r"rejected the request: (NOT_FOUND|404), .*nobody"):
         other.translate([b""], "a2b")
     other.close()
 
@@ -131,7 +131,7 @@ def test_rest_asks_again_while_the_server_is_not_ready(http: HTTPServer) -> None
 def test_what_is_no_tf_serving_is_named(http: HTTPServer, answer: tuple[int, bytes]) -> None:
     http.answers = [answer]
     client = RestClient(f"127.0.0.1:{http.server_port}", "model", 10.0, 0)
-    with pytest.raises(UserError, match="is no TF Serving, or serves no exported model"):
+    with pytest.raises(UserError, match="is not TF Serving, or does not serve an exported model"):
         client.translate([b""], "a2b")
     client.close()
 
@@ -205,7 +205,7 @@ def test_a_folder_is_translated_with_failures_by_name(
         found = read_image((tmp_path / "out" / name).with_suffix(".png"))
         assert np.abs(found - expected).max() <= 1
     said = capsys.readouterr()
-    assert "junk.jpg: damaged, cut off, or no picture at all" in said.err
+    assert "junk.jpg: damaged, truncated, or not an image" in said.err
     assert "cut.webp" in said.err
     assert "2 failed" in said.out
 

@@ -43,7 +43,7 @@ def test_a_converter_that_changes_the_result_is_noticed(tmp_path, monkeypatch):
     def other(network):
         return keras.models.clone_model(network)  # With weights of its own.
 
-    monkeypatch.setattr(portable, "_without_explicit_cuts", other)
+    monkeypatch.setattr(portable, "_without_explicit_padding", other)
     network = generator("resnet_1", filters=3, upsampling="resize", init_gain=0.5)
     assert not write_portable("tflite", network, tmp_path / "a2b.tflite", (16, 16)).passed
 

@@ -80,18 +80,18 @@ def test_card_and_report_say_where_it_comes_from_and_how_it_is_asked(small_gener
 def test_label_maps_and_other_formats(tmp_path):
     network = label_maps(segnet(out_channels=4, filters=2, labels=True))
     published = export({"a2b": network}, tmp_path / "parts", ORIGIN, formats=["tflite"])
-    assert "number classes" in (published.folder / "model_card.md").read_text()
+    assert "are class indices" in (published.folder / "model_card.md").read_text()
     assert (published.folder / "assets.extra/a2b.tflite").stat().st_size > 1000
     report = json.loads((published.folder / "report.json").read_text())
     figures = {check["name"]: check["figures"] for check in report["checks"]}
-    found = figures["a2b gives what translate gives"]
+    found = figures["a2b matches translate"]
     assert found["share of other labels, as files"] <= 1e-3
-    assert figures["a2b.tflite gives what the generator gives"]["difference in [-1, 1]"] < 1e-4
+    assert figures["a2b.tflite matches the generator"]["difference in [-1, 1]"] < 1e-4
 
 
 def test_a_folder_of_samples_has_to_hold_some(small_generators, tmp_path):
     (tmp_path / "none").mkdir()
-    with pytest.raises(UserError, match="none holds no pictures"):
+    with pytest.raises(UserError, match="none contains no images"):
         export(small_generators, tmp_path / "m", ORIGIN, samples=tmp_path / "none")
 
 
@@ -108,7 +108,7 @@ class Unsteady(keras.layers.Layer):
 
 def test_a_version_that_fails_a_check_is_not_published(tmp_path):
     image = keras.Input((None, None, 3))
-    with pytest.raises(UserError, match="a check failed: a2b gives what translate gives"):
+    with pytest.raises(UserError, match="a check failed: a2b matches translate"):
         export({"a2b": keras.Model(image, Unsteady()(image))}, tmp_path / "m", ORIGIN)
     assert [p.name for p in (tmp_path / "m").iterdir()] == [".lock"]
 
@@ -120,7 +120,7 @@ def test_numbers_start_at_one(small_generators, tmp_path, flag):
 
 
 def test_pictures_as_trained_on_have_to_be_allowed(small_generators, tmp_path):
-    with pytest.raises(UserError, match="`max_pixels=319`: expected those trained on, 20x16"):
+    with pytest.raises(UserError, match="`max_pixels=319`: less than the training size, 20x16"):
         export(small_generators, tmp_path / "m", ORIGIN, max_pixels=319)
 
 
