@@ -38,7 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         from cyclegan_tf.serving.client import PROTOCOLS
     except ImportError as error:
-        raise UserError(f"the client needs an extra ({error}): pip install '.[client]'") from None
+        raise UserError(
+            f"the client needs an extra ({error}): pip install 'cyclegan_tf[client]'"
+        ) from None
     from cyclegan_tf.serving.remote import translate_remotely
 
     client = PROTOCOLS[line["protocol"]](server, model, line["timeout"], line["retries"])

@@ -36,7 +36,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         from cyclegan_tf.serving import demo_page
     except ImportError as error:
-        raise UserError(f"the page needs Gradio ({error}): pip install '.[demo]'") from None
+        raise UserError(
+            f"the page needs Gradio ({error}): pip install 'cyclegan_tf[demo]'"
+        ) from None
     from cyclegan_tf.runs.demonstration import demonstrate
     from cyclegan_tf.runs.run import Run
 

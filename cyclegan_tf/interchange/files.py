@@ -130,14 +130,14 @@ def _torch() -> Any:
         import torch
     except ImportError:
         raise UserError(
-            "checkpoints of the PyTorch code require PyTorch: pip install '.[torch]'"
+            "checkpoints of the PyTorch code require PyTorch: pip install 'cyclegan_tf[torch]'"
         ) from None
     version = tuple(int(number) for number in re.findall(r"\d+", torch.__version__)[:2])
     # Earlier versions have known vulnerabilities in reading untrusted files.
     if version < (2, 10):
         raise UserError(
             f"PyTorch {torch.__version__} is too old to read untrusted files safely; "
-            "2.10 or later is required: pip install '.[torch]'"
+            "2.10 or later is required: pip install 'cyclegan_tf[torch]'"
         )
     return torch
 

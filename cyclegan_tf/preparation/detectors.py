@@ -92,5 +92,5 @@ def _package(name: str) -> ModuleType:
     except ImportError as error:
         raise UserError(
             f"face detection needs the package {name}, which cannot be imported ({error}); install "
-            "it with: pip install '.[prepare]'"
+            "it with: pip install 'cyclegan_tf[prepare]'"
         ) from error

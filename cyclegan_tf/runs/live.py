@@ -57,7 +57,7 @@ def _screen() -> Any:
         from IPython import display
     except ImportError as error:
         raise UserError(
-            "live training needs IPython, which is missing: pip install '.[notebooks]'"
+            "live training needs IPython, which is missing: pip install 'cyclegan_tf[notebooks]'"
         ) from error
     return display
 

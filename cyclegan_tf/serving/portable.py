@@ -106,7 +106,7 @@ def _package(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise UserError(f"`format=onnx` needs {name}: pip install '.[onnx]'") from error
+        raise UserError(f"`format=onnx` needs {name}: pip install 'cyclegan_tf[onnx]'") from error
 
 
 def _function(network: keras.Model, shape: tuple[int | None, ...]) -> Any:

@@ -159,7 +159,7 @@ def test_without_pytorch_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(UserError, match=r"pip install '\.\[torch\]'"):
+    with pytest.raises(UserError, match=r"pip install 'cyclegan_tf\[torch\]'"):
         read_tensors(tmp_path / "w.pth")
 
 

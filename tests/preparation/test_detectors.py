@@ -66,5 +66,7 @@ def test_animeface_answers():
 @pytest.mark.parametrize("name, package", [("photo", "cv2"), ("anime", "animeface")])
 def test_a_missing_package_is_named(monkeypatch, name, package):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UserError, match=rf"the package {package}.*pip install '\.\[prepare\]'"):
+    with pytest.raises(
+        UserError, match=rf"the package {package}.*pip install 'cyclegan_tf\[prepare\]'"
+    ):
         open_detector(name)

@@ -53,5 +53,5 @@ def test_what_is_missing_is_named(tmp_path, monkeypatch):
         raise ImportError(name)
 
     monkeypatch.setattr(portable.importlib, "import_module", missing)
-    with pytest.raises(UserError, match=r"needs tf2onnx: pip install '\.\[onnx\]'"):
+    with pytest.raises(UserError, match=r"needs tf2onnx: pip install 'cyclegan_tf\[onnx\]'"):
         write_portable("onnx", generator("resnet_1", filters=2), tmp_path / "x.onnx", (16, 16))
