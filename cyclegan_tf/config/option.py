@@ -22,8 +22,9 @@ def option(default: Any, help_text: str, **bounds: Any) -> Any:
         default: The value when nothing is given; `None` where absence means "derive it".
         help_text: One line for `--help`, with the unit.
         **bounds: Any of `choices` (allowed values), `pattern` (regular expression),
-            `minimum`, `maximum` (inclusive) and `above` (exclusive lower bound); and `models`,
-            those that know the option: with another one it has to keep its default.
+            `minimum`, `maximum` (inclusive) and `above` (exclusive lower bound); `models`,
+            those that know the option: with another one it has to keep its default; and
+            `may_change`, if the option may change when a run resumes.
 
     Returns:
         A dataclass field that carries the help and the bounds as metadata.

@@ -20,6 +20,8 @@ def describe(experiment: Experiment) -> str:
     config, data, model = experiment.config, experiment.train_data, experiment.model
     test = experiment.test_data
     tests = f"{len(test.a)} / {len(test.b)}" if test else "none"
+    names = config.domain_names
+    domains = f"{' / '.join(names)}: " if names != ("A", "B") and config.needs_b else ""
     judge = f" + {config.model.discriminator}" if "discriminator" in model.players else ""
     # Of each kind one: generators and discriminators come in twos where there are two ways.
     sizes = {name.split("_")[0]: net.count_params() for name, net in model.networks.items()}
@@ -35,7 +37,8 @@ def describe(experiment: Experiment) -> str:
     return "\n".join(
         (
             f"workdir:     {experiment.workdir.root}",
-            f"data:        {len(data.a)} / {len(data.b)} training pictures, {tests} test pictures",
+            f"data:        {domains}{len(data.a)} / {len(data.b)} training images, "
+            f"{tests} test images",
             f"networks:    {config.model.generator}{judge}, {parameters} parameters each way",
             f"steps:       {experiment.stop_step:,} of {config.data.batch_size} pair(s), "
             f"{experiment.steps_per_epoch:,} an epoch, on {devices}",

@@ -132,6 +132,8 @@ class Experiment:
         agree = self._agreement(start_step) if self.workers.count > 1 else int
         if start_step >= self.stop_step:
             _log.info("the run has reached its end, step %d of %d", start_step, self.stop_step)
+            if self.workers.is_chief:
+                self._store_names()
             return
         if start_step:
             _log.info("continuing at step %d of %d", start_step, self.stop_step)
@@ -155,6 +157,14 @@ class Experiment:
                 look_every=run.sample_every,
                 agree=agree,
             )
+
+    def _store_names(self) -> None:
+        """Stores the names of the domains, which may change after the end of the run, too."""
+        stored = self.workdir.run_config()
+        data = self.config.data
+        renamed = stored.replace({"name_a": data.name_a, "name_b": data.name_b})
+        if renamed != stored:
+            self.workdir.store_config(renamed)
 
     def uses_xla(self) -> bool:
         """Decides whether XLA compiles the step: as the configuration says, or where it pays.
@@ -262,13 +272,16 @@ class Experiment:
         data = self.test_data or self.train_data
         pictures = zip(*assembly.evaluation_inputs(self.config, data), strict=False)
         labels = assembly.segments(self.config)
-        return sample_sheet(islice(pictures, 4), self.model.translators, labels)
+        names = self.config.domain_names
+        return sample_sheet(islice(pictures, 4), self.model.translators, labels, names)
 
 
 def evaluate_run(run: Run, data: str = "", progress: bool = True) -> Evaluation:
     """Evaluates an opened run, see `Run.evaluate`."""
-    other = {"data": data, "data_a": "", "data_b": ""} if data else {}
-    config = run.config.replace(other)
+    # The domains keep their names: they are what the run has learned.
+    name_a, name_b = run.config.domain_names
+    other = {"data": data, "data_a": "", "data_b": "", "name_a": name_a, "name_b": name_b}
+    config = run.config.replace(other if data else {})
     test_data = Data.load(config, "test")
     if test_data is None:
         raise UserError("the data has no test split; give `data=DIR` with testA and testB")
@@ -299,6 +312,7 @@ def evaluate_generators(
             aligned=data.aligned,
             labels=assembly.segments(config),
             progress=progress,
+            names=config.domain_names,
         )
     write_atomically(workdir.evaluation, json.dumps(evaluation.figures, indent=2) + "\n")
     write_image(workdir.gallery, evaluation.gallery)

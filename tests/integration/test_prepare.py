@@ -118,7 +118,7 @@ def test_a_data_set_is_packed_and_then_trained_on(
     assert "left out trainB/bad.png: " in printed.err
     dry = ["--dry_run", f"--data={tmp_path / 'out'}", f"--workdir={tmp_path / 'run'}"]
     assert train.main(["train", *dry]) == 0
-    assert "6 / 9 training pictures, 3 / 3 test pictures" in capsys.readouterr().out
+    assert "6 / 9 training images, 3 / 3 test images" in capsys.readouterr().out
     with pytest.raises(UserError, match="is there already"):
         run("pack", str(data), f"--output={tmp_path / 'out'}")
 
