@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     run = Run.open(workdir, line["step"], line["eval_mode"])
     evaluation, files = run.evaluate(line["data"]), run.origin.results(line["data"])
     print(f"metrics: {files.evaluation}\ngallery: {files.gallery}\n")
-    print(metrics_table(evaluation.figures))
+    print(metrics_table(evaluation.figures, run.config.domain_names))
     return 0
 
 

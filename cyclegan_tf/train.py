@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"curves:      {workdir.metrics}, tensorboard --logdir={workdir.logs}")
     if evaluation is not None:
         print(f"metrics:     {workdir.evaluation}\ngallery:     {workdir.gallery}\n")
-        print(metrics_table(evaluation.figures))
+        print(metrics_table(evaluation.figures, config.domain_names))
     return 0
 
 

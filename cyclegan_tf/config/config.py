@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from cyclegan_tf.config.generators import families_with
@@ -19,6 +21,10 @@ from cyclegan_tf.config.run_options import (
     RunConfig,
 )
 from cyclegan_tf.errors import UserError
+
+# Data sets whose names tell what their domains are, and one whose name does not.
+_A2B = re.compile(r"(?:avatars|earth|tfds:cycle_gan)/([a-z]+)2([a-z]+)")
+_PARTS = "avatars/parts", ("faces", "parts")
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,16 @@ class Config:
     def needs_b(self) -> bool:
         """Whether the model uses domain B."""
         return self.paired or self.model.model == "cyclegan"
+
+    @property
+    def domain_names(self) -> tuple[str, str]:
+        """The names of domains A and B that people read, such as `("blond", "ginger")`.
+
+        A model that does not look at domain B translates A to A, so both names are A's.
+        """
+        a, b = _default_names(self.data)
+        a, b = self.data.name_a or a, self.data.name_b or b
+        return (a, b) if self.needs_b else (a, a)
 
     def validate(self) -> "Config":
         """Check the bounds of every option and all combinations.
@@ -207,15 +223,31 @@ class Config:
         """List the options that make `other` compute something different.
 
         Returns:
-            `name: own value -> other value` for each option, except those of `RunConfig`.
+            `name: own value -> other value` for each option, except those of `RunConfig` and the
+            names of the domains, which may change.
         """
         return [
             f"{option_field.name}: {mine} -> {theirs}"
             for (group, option_field, mine), (_, _, theirs) in zip(
                 options(self), options(other), strict=True
             )
-            if group != "run" and mine != theirs
+            if group != "run" and not option_field.metadata.get("may_change") and mine != theirs
         ]
+
+
+def _default_names(data: DataConfig) -> tuple[str, str]:
+    """Returns the names of both domains as the data suggests them."""
+    if data.data == _PARTS[0]:
+        a, b = _PARTS[1]
+    elif told := _A2B.match(data.data):
+        a, b = told.groups()
+    else:
+        a, b = Path(data.data_a).name, Path(data.data_b or data.data_a).name
+        if a == b and data.data_b:  # Such as photos/train and paintings/train.
+            a = b = ""
+    if data.swap:
+        a, b = b, a
+    return a or "A", b or "B"
 
 
 def options(config: Config) -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:

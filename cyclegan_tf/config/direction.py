@@ -60,6 +60,6 @@ class Direction(str, Enum):
 DIRECTIONS = tuple(direction.value for direction in Direction)
 
 
-def arrow(name: str) -> str:
-    """Returns a direction read from a file as an arrow; any other name unchanged."""
-    return Direction(name).arrow() if name in DIRECTIONS else name
+def arrow(name: str, name_a: str = "A", name_b: str = "B") -> str:
+    """Return a direction read from a file as an arrow; any other name unchanged."""
+    return Direction(name).arrow(name_a, name_b) if name in DIRECTIONS else name

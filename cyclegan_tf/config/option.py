@@ -20,8 +20,9 @@ def option(default: Any, help_text: str, **bounds: Any) -> Any:
         default: The default value; `None` if it is derived from other options.
         help_text: One line for `--help`, with the unit.
         **bounds: Any of `choices` (allowed values), `pattern` (regular expression),
-            `minimum`, `maximum` (inclusive) and `above` (exclusive lower bound); and `models`,
-            the models that the option applies to: other models require the default.
+            `minimum`, `maximum` (inclusive) and `above` (exclusive lower bound); `models`,
+            the models that the option applies to: other models require the default; and
+            `may_change`, if the option may change when a run resumes.
 
     Returns:
         A dataclass field with the help text and the bounds as metadata.

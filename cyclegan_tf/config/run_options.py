@@ -31,6 +31,19 @@ class DataConfig(Options):
     )
     data_a: str = option("", "Folder of domain A, instead of --data.")
     data_b: str = option("", "Folder of domain B, instead of --data.")
+    name_a: str = option(
+        "",
+        "Name of domain A on sheets and pages, at most 60 characters (default: the name of its "
+        "folder or of the built-in domain, otherwise A).",
+        pattern=".{0,60}",
+        may_change=True,
+    )
+    name_b: str = option(
+        "",
+        "Name of domain B on sheets and pages, at most 60 characters (default: as for A).",
+        pattern=".{0,60}",
+        may_change=True,
+    )
     swap: bool = option(False, "Swap domains A and B.")
     channels_a: int = option(
         3, "Channels of domain A: 1 grey, 2 grey+alpha, 3 RGB, 4 RGBA.", minimum=1, maximum=4

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.evaluation.methods import INPUT, TRUTH, Comparison, Costs
 from cyclegan_tf.evaluation.page import duration, write_page
 from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images.images import write_image
-from cyclegan_tf.images.sheets import grid
+from cyclegan_tf.images.sheets import grid, shortened
 
 # Each figure's title and number of digits.
 FIGURES = {
@@ -36,16 +37,34 @@ class Contest:
         costs: Of training and of painting.
         style: The one picture whose style was taken, uint8 `(height, width, 3)`.
         setting: What was compared, and how: names with values for JSON.
+        names: What people call domains A and B.
     """
 
     comparison: Comparison
     costs: Costs
     style: np.ndarray
     setting: Mapping[str, Any]
+    names: tuple[str, str] = ("A", "B")
 
     @property
     def complete(self) -> bool:
         return self.comparison.complete
+
+    @property
+    def direction(self) -> Direction:
+        """The direction in which images were translated."""
+        return Direction(self.setting["direction"])
+
+    @property
+    def target(self) -> str:
+        """What people call the domain that images were translated to."""
+        return self.direction.ordered(*self.names)[1]
+
+    def titles(self) -> list[str]:
+        """Returns what people call the input, the methods and the target, in their order."""
+        source, _ = self.direction.ordered(*self.names)
+        shown = {INPUT: shortened(source), TRUTH: "target"}
+        return [shown.get(name, name) for name in self.comparison.pictures]
 
     def rows(self) -> list[tuple[str, list[str]]]:
         """Returns the figures as text: a title, and a cell for each method."""
@@ -58,7 +77,7 @@ class Contest:
 
     def summary(self) -> str:
         """Lays out figures and costs for a terminal."""
-        names = list(self.comparison.figures)
+        names = self.titles()
         widths = [max(len(name), 16) + 2 for name in names]
         lines = [f"{'':28}" + "".join(f"{n:>{w}}" for n, w in zip(names, widths, strict=True))]
         for title, cells in self.rows():
@@ -103,13 +122,13 @@ def write_comparison(folder: Path, contest: Contest) -> Path:
     }
     write_atomically(page.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
     rows = list(zip(*found.pictures.values(), strict=True))
-    write_image(page.with_suffix(".png"), grid(rows, list(found.pictures)))
+    write_image(page.with_suffix(".png"), grid(rows, contest.titles()))
     write_page(
         page,
         "comparison.html",
         contest=contest,
         pictures=rows,
-        methods=list(found.pictures),
+        methods=contest.titles(),
         has_truth=TRUTH in found.pictures,
         costs_figure=_draw_costs(contest.costs),
     )

@@ -12,10 +12,12 @@ from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.evaluation.labels import coloured, label_figures
 from cyclegan_tf.evaluation.truth import TensorFunction, cycle_figures, truth_figures
 from cyclegan_tf.images.images import to_uint8
-from cyclegan_tf.images.sheets import grid
+from cyclegan_tf.images.sheets import grid, shortened
 from cyclegan_tf.progress import progress_bar
 
 GALLERY_ROWS = 12
+# Columns of a sheet: a label and the images below it.
+_Columns = list[tuple[str, list[np.ndarray]]]
 _log = logging.getLogger(__name__)
 
 
@@ -42,6 +44,7 @@ def evaluate(
     aligned: bool,
     labels: bool = False,
     progress: bool = True,
+    names: tuple[str, str] = ("A", "B"),
 ) -> Evaluation:
     """Evaluate all directions, and the cycle if there are both.
 
@@ -52,18 +55,20 @@ def evaluate(
         aligned: Whether the test images are aligned pairs.
         labels: Whether B contains label maps, whose grey levels are class indices.
         progress: Whether to show a progress bar.
+        names: The names of domains A and B that people read.
     """
     a, b = list(real_a), list(real_b)
     if aligned and any(x.shape[:3] != y.shape[:3] for x, y in zip(a, b, strict=True)):
         _log.warning("the images of test pairs differ in size, so they are not compared")
         aligned = False
     figures: dict[str, dict[str, Any]] = {}
-    columns: dict[str, list[np.ndarray]] = {}
+    columns: _Columns = []
     for name, generator in translate.items():
         direction = Direction(name)
         inputs, truths = direction.ordered(a, b)
         back = translate.get(direction.opposite)
-        bar = progress_bar(inputs, desc=f"evaluating {direction}", shown=progress, leave=False)
+        desc = f"evaluating {direction.arrow(*names)}"
+        bar = progress_bar(inputs, desc=desc, shown=progress, leave=False)
         translated = [generator(image) for image in bar]
         figures[direction] = {"pictures": len(inputs)}
         if back:
@@ -74,36 +79,46 @@ def evaluate(
         elif aligned:
             figures[direction] |= truth_figures(translated, inputs, truths)
         shown = truths if aligned else None
-        columns |= _columns(direction, inputs, translated, shown, back, labels)
-    # zip drops the rows that the smaller domain lacks.
-    return Evaluation(figures, grid(list(zip(*columns.values(), strict=False)), list(columns)))
+        columns += _columns(direction, names, inputs, translated, shown, back, labels)
+    return Evaluation(figures, _sheet(columns))
 
 
 def _columns(
     direction: Direction,
+    names: tuple[str, str],
     inputs: Sequence[tf.Tensor],
     translated: Sequence[tf.Tensor],
     truths: Sequence[tf.Tensor] | None = None,
     back: TensorFunction | None = None,
     labels: bool = False,
-) -> dict[str, list[np.ndarray]]:
-    """Return the images of one direction for a sheet, by column label."""
-    shown = slice(GALLERY_ROWS)
-    source, target = direction.source, direction.target
-    columns = {f"real {source}": inputs[shown], f"fake {target}": translated[shown]}
+) -> _Columns:
+    """Return the columns of one direction: input, translation, target, translated back."""
+
+    def pixels(images: Sequence[tf.Tensor], label_maps: bool = False) -> list[np.ndarray]:
+        rendered = [to_uint8(image)[0].numpy() for image in images[:GALLERY_ROWS]]
+        return [coloured(numbers) for numbers in rendered] if label_maps else rendered
+
+    source, target = direction.ordered(*map(shortened, names))
+    columns = [(source, pixels(inputs)), (f"→ {target}", pixels(translated, labels))]
     if truths is not None:
-        columns[f"target {target}"] = truths[shown]
+        columns.append(("target", pixels(truths, labels)))
     if back is not None:
-        columns[f"cycled {source}"] = [back(image) for image in translated[shown]]
-    rendered = {name: [to_uint8(p)[0].numpy() for p in column] for name, column in columns.items()}
-    maps = [name for name in rendered if labels and name.endswith(target)]
-    return rendered | {name: [coloured(numbers) for numbers in rendered[name]] for name in maps}
+        cycled = [back(image) for image in translated[:GALLERY_ROWS]]
+        columns.append((f"→ {source} again", pixels(cycled)))
+    return columns
+
+
+def _sheet(columns: _Columns) -> np.ndarray:
+    labels, images = zip(*columns, strict=True)
+    # zip drops the rows that the smaller domain lacks.
+    return grid(list(zip(*images, strict=False)), labels)
 
 
 def sample_sheet(
     pairs: Iterable[tuple[tf.Tensor, tf.Tensor]],
     translate: Mapping[str, TensorFunction],
     labels: bool = False,
+    names: tuple[str, str] = ("A", "B"),
 ) -> np.ndarray:
     """Render a sheet of images, their translations and their reconstructions, one row per pair.
 
@@ -112,17 +127,18 @@ def sample_sheet(
         translate: As for `evaluate`. Without `b2a`, the image of B is shown as the target of the
             translation.
         labels: Whether B contains label maps.
+        names: The names of domains A and B that people read.
 
     Returns:
         The sheet, uint8 `(height, width, 3)`.
     """
     a, b = zip(*pairs, strict=True)
-    columns: dict[str, list[np.ndarray]] = {}
+    columns: _Columns = []
     for name, generator in translate.items():
         direction = Direction(name)
         inputs, others = direction.ordered(a, b)
         back = translate.get(direction.opposite)
         translated = [generator(image) for image in inputs]
         truths = None if back else others
-        columns |= _columns(direction, inputs, translated, truths, back, labels)
-    return grid(list(zip(*columns.values(), strict=True)), list(columns))
+        columns += _columns(direction, names, inputs, translated, truths, back, labels)
+    return _sheet(columns)

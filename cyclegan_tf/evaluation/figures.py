@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cyclegan_tf.config.direction import arrow
+from cyclegan_tf.images.sheets import shortened
 
 Figures = dict[str, float]
 
@@ -89,31 +90,35 @@ RATIO = Kind(
 )
 
 
-def metrics_table(figures: dict[str, dict[str, Any]]) -> str:
-    """Lays out an evaluation's figures as text, one line for each direction and row.
+def metrics_table(figures: dict[str, dict[str, Any]], names: tuple[str, str] = ("A", "B")) -> str:
+    """Formats the metrics of an evaluation as text, one line for each direction and row.
 
     Args:
-        figures: Those of an `Evaluation`.
+        figures: The metrics of an `Evaluation`.
+        names: What people call the domains.
     """
     shown = {key: kind for key, kind in KINDS.items() if kind.heading}
-    lines = [f"{'direction':10}{'':17}" + "".join(f"{k.heading:>13}" for k in shown.values())]
+    arrows = {name: arrow(name, *map(shortened, names)) for name in figures}
+    width = 2 + max(map(len, ["direction", *arrows.values()]))
+    lines = [f"{'direction':{width}}{'':17}" + "".join(f"{k.heading:>13}" for k in shown.values())]
     for direction, rows in figures.items():
+        start = f"{arrows[direction]:{width}}"
         for name in ("translation", "unchanged_input", "cycle"):
             if name in rows:
                 found = rows[name]
                 cells = (k.text(found[key]) if key in found else "-" for key, k in shown.items())
                 cells_text = "".join(f"{cell:>13}" for cell in cells)
-                lines.append(f"{direction:10}{name.replace('_', ' '):17}{cells_text}")
+                lines.append(f"{start}{name.replace('_', ' '):17}{cells_text}")
         if "labels" in rows:
             shares = (
                 f"{name.replace('_', ' ')} {KINDS[name].text(share)}"
                 for name, share in rows["labels"].items()
             )
-            lines.append(f"{direction:10}{', '.join(shares)}")
+            lines.append(f"{start}{', '.join(shares)}")
         ratio = changed_ratio(rows)
         if ratio is not None:
             left = f"{RATIO.text(ratio)} of the unchanged input's"
-            lines.append(f"{direction:10}changed-pixel error: {left}")
+            lines.append(f"{start}changed-pixel error: {left}")
     return "\n".join(lines)
 
 
@@ -126,32 +131,33 @@ def changed_ratio(rows: Mapping[str, Any]) -> float | None:
 
 
 def page_rows(
-    figures: Mapping[str, Mapping[str, Any]],
+    figures: Mapping[str, Mapping[str, Any]], names: tuple[str, str] = ("A", "B")
 ) -> tuple[list[str], list[tuple[Kind, list[str]]]]:
     """Lays out an evaluation's figures by kind, for a page.
 
     Args:
-        figures: Those of an `Evaluation`.
+        figures: The metrics of an `Evaluation`.
+        names: What people call the domains.
 
     Returns:
         The columns' titles, for each direction its translation and, where that was measured,
         leaving the input as it is; and each kind of figure there is, with a cell for each column.
     """
-    columns: dict[str, dict[str, Any]] = {}
+    columns: list[tuple[str, Mapping[str, Any]]] = []
     for direction, found in figures.items():
-        title = arrow(direction)
+        title = arrow(direction, *names)
         made: dict[str, Any] = {}
         for part in ("translation", "cycle", "labels"):
             made |= found.get(part, {})
-        columns[title] = made | {"ratio": changed_ratio(found)}
+        columns.append((title, made | {"ratio": changed_ratio(found)}))
         if "unchanged_input" in found:
-            columns[f"{title}, input left as it is"] = found["unchanged_input"]
+            columns.append((f"{title}, unchanged input", found["unchanged_input"]))
     rows = [
-        (kind, [_cell(kind, column.get(key)) for column in columns.values()])
+        (kind, [_cell(kind, column.get(key)) for _, column in columns])
         for key, kind in {"ratio": RATIO, **KINDS}.items()
-        if any(_is_number(column.get(key)) for column in columns.values())
+        if any(_is_number(column.get(key)) for _, column in columns)
     ]
-    return list(columns), rows
+    return [title for title, _ in columns], rows
 
 
 def _cell(kind: Kind, value: Any) -> str:

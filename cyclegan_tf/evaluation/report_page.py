@@ -61,6 +61,7 @@ class Report:
         figures: Those of an `Evaluation`, if there are any.
         final: Whether the run has reached its end, or that is not known.
         commands: What can be done next.
+        names: What people call domains A and B.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Report:
     figures: Mapping[str, Any] | None = None
     final: bool = True
     commands: Sequence[Command] = ()
+    names: tuple[str, str] = ("A", "B")
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -95,7 +97,7 @@ def write_report(path: Path, report: Report) -> None:
     unreadable: list[str] = []
     frames = {step: _read(report.samples[step], share, unreadable) for step in chosen}
     gallery = report.gallery and _read(report.gallery, GALLERY_BYTES, unreadable, longer=2400)
-    columns, rows = page_rows(report.figures or {})
+    columns, rows = page_rows(report.figures or {}, report.names)
     write_page(
         path,
         "report.html",

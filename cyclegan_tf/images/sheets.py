@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +20,12 @@ def spread(items: Sequence[_Item], most: int) -> list[_Item]:
     """Selects at most `most` evenly spaced items, including the first and the last."""
     places = np.linspace(0, len(items) - 1, min(most, len(items)))
     return [items[round(place)] for place in places]
+
+
+def shortened(name: str, most: int = 20) -> str:
+    """Brings a name that people chose to one line of bounded length, for a label or a table."""
+    line = " ".join(name.split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def grid(
@@ -46,7 +53,7 @@ def grid(
         sizes = f"{[len(row) for row in rows]} with {len(column_labels)} and {len(row_labels)}"
         raise UserError(f"labels must match columns and rows; received rows and labels: {sizes}")
     images = [[Image.fromarray(as_rgb(cell)) for cell in row] for row in rows]
-    font, gap = ImageFont.load_default(size=16), 8
+    font, gap = _font(), 8
     heading = max((math.ceil(font.getbbox(label)[3]) for label in column_labels), default=0) + gap
     side = max((math.ceil(font.getlength(label)) + gap for label in row_labels), default=0)
     flat = [(p.width, p.height, _enlargement(p)) for row in images for p in row]
@@ -75,6 +82,14 @@ def grid(
     return np.asarray(sheet)
 
 
+def _font() -> ImageFont.FreeTypeFont:
+    """Load DejaVu Sans, which has arrows and most alphabets; Pillow's default font has neither."""
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    return ImageFont.truetype(str(path), size=15)
+
+
 def _enlargement(image: Image.Image) -> int:
-    """Returns the enlargement factor, limited so that a long image of one row fits into memory."""
+    """Return the enlargement factor, limited so that a long image of one row fits into memory."""
     return max(1, min(math.ceil(96 / image.height), _WIDEST // image.width))

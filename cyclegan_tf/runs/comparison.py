@@ -116,7 +116,7 @@ def compare_run(
         "backbone": f"{backbone.name}, {backbone.pooling} pooling",
         **{name: value for name, value in asdict(options).items() if name not in NOT_FOR_COMPARING},
     }
-    contest = Contest(found, costs, one, setting)
+    contest = Contest(found, costs, one, setting, config.domain_names)
     folder = Path(output) if output else run.origin.results().root / "comparison"
     return write_comparison(folder, contest), contest
 

@@ -20,6 +20,8 @@ def describe(experiment: Experiment) -> str:
     config, data, model = experiment.config, experiment.train_data, experiment.model
     test = experiment.test_data
     tests = f"{len(test.a)} / {len(test.b)}" if test else "none"
+    names = config.domain_names
+    domains = f"{' / '.join(names)}: " if names != ("A", "B") and config.needs_b else ""
     scorer = f" + {config.model.discriminator}" if "discriminator" in model.players else ""
     # Count each kind once: with two directions, there are two generators and two discriminators.
     sizes = {name.split("_")[0]: net.count_params() for name, net in model.networks.items()}
@@ -35,7 +37,8 @@ def describe(experiment: Experiment) -> str:
     return "\n".join(
         (
             f"workdir:     {experiment.workdir.root}",
-            f"data:        {len(data.a)} / {len(data.b)} training images, {tests} test images",
+            f"data:        {domains}{len(data.a)} / {len(data.b)} training images, "
+            f"{tests} test images",
             f"networks:    {config.model.generator}{scorer}, {parameters} parameters per direction",
             f"steps:       {experiment.stop_step:,} of {config.data.batch_size} pair(s), "
             f"{experiment.steps_per_epoch:,} per epoch, on {devices}",

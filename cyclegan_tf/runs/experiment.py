@@ -131,6 +131,8 @@ class Experiment:
         agree = self._agreement(start_step) if self.workers.count > 1 else int
         if start_step >= self.stop_step:
             _log.info("the run is complete, step %d of %d", start_step, self.stop_step)
+            if self.workers.is_chief:
+                self._store_names()
             return
         if start_step:
             _log.info("resuming at step %d of %d", start_step, self.stop_step)
@@ -154,6 +156,14 @@ class Experiment:
                 look_every=run.sample_every,
                 agree=agree,
             )
+
+    def _store_names(self) -> None:
+        """Store the names of the domains, which may change even after the run is complete."""
+        stored = self.workdir.run_config()
+        data = self.config.data
+        renamed = stored.replace({"name_a": data.name_a, "name_b": data.name_b})
+        if renamed != stored:
+            self.workdir.store_config(renamed)
 
     def uses_xla(self) -> bool:
         """Decide whether to compile the step with XLA: as configured, or if it is faster.
@@ -261,13 +271,16 @@ class Experiment:
         data = self.test_data or self.train_data
         images = zip(*assembly.evaluation_inputs(self.config, data), strict=False)
         labels = assembly.segments(self.config)
-        return sample_sheet(islice(images, 4), self.model.translators, labels)
+        names = self.config.domain_names
+        return sample_sheet(islice(images, 4), self.model.translators, labels, names)
 
 
 def evaluate_run(run: Run, data: str = "", progress: bool = True) -> Evaluation:
     """Evaluate an opened run, see `Run.evaluate`."""
-    other = {"data": data, "data_a": "", "data_b": ""} if data else {}
-    config = run.config.replace(other)
+    # The domains keep the names of those that the run was trained on.
+    name_a, name_b = run.config.domain_names
+    other = {"data": data, "data_a": "", "data_b": "", "name_a": name_a, "name_b": name_b}
+    config = run.config.replace(other if data else {})
     test_data = Data.load(config, "test")
     if test_data is None:
         raise UserError("the data has no test split; use `data=DIR` with testA and testB")
@@ -298,6 +311,7 @@ def evaluate_generators(
             aligned=data.aligned,
             labels=assembly.segments(config),
             progress=progress,
+            names=config.domain_names,
         )
     write_atomically(workdir.evaluation, json.dumps(evaluation.figures, indent=2) + "\n")
     write_image(workdir.gallery, evaluation.gallery)

@@ -50,4 +50,5 @@ def provenance(run: Run) -> Provenance:
         + ("" if origin.step is None else f"; the checkpoint of step {origin.step}"),
     }
     figures = read_json(origin.results().evaluation)
-    return Provenance(facts, (height, width), metrics_table(figures) if figures else "")
+    table = metrics_table(figures, config.domain_names) if figures else ""
+    return Provenance(facts, (height, width), table, config.domain_names)

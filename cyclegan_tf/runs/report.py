@@ -93,6 +93,7 @@ def gather(files: Workdir, config: Config) -> Report:
         gallery=files.gallery if files.gallery.is_file() else None,
         figures=figures,
         final=not unfinished,
+        names=config.domain_names,
         commands=_commands(files, config, changed, goes_on),
     )
 
@@ -150,8 +151,9 @@ def _facts(
         facts.append(Fact("time", duration(clock["seconds"]), f"{rate}{clock['device']}"))
     if train := description.get("training_pictures"):
         test = description.get("test_pictures")
-        tests = f"and {_counts(test)} for tests" if test else "and none for tests"
-        facts.append(Fact("training pictures", _counts(train), tests))
+        names = config.domain_names
+        tests = f"and {_counts(test, names)} for tests" if test else "and none for tests"
+        facts.append(Fact("training images", _counts(train, names), tests))
     parameters = description.get("parameters", {})
     facts.append(Fact("generator", model.generator, _size(model.filters, parameters, "generator")))
     if model.model != "autoencoder":
@@ -162,7 +164,7 @@ def _facts(
     facts.append(Fact("learning rate", f"{optimizer.learning_rate:g}", detail))
     for direction, found in figures.items():
         if (ratio := changed_ratio(found)) is not None:
-            title = f"error left, {arrow(direction)}"
+            title = f"error left, {arrow(direction, *config.domain_names)}"
             facts.append(Fact(title, f"{ratio:.3f}", "where it has to change; 1 is doing nothing"))
         elif "labels" in found:
             share = f"{found['labels']['pixel_accuracy']:.1%}"
@@ -170,8 +172,9 @@ def _facts(
     return facts
 
 
-def _counts(pictures: dict[str, int]) -> str:
-    return " + ".join(f"{count:,}" for count in pictures.values())
+def _counts(images: dict[str, int], names: tuple[str, str]) -> str:
+    # A model that does not look at domain B counts A only.
+    return " + ".join(f"{count:,} {n}" for count, n in zip(images.values(), names, strict=False))
 
 
 def _size(filters: int, parameters: dict[str, int], kind: str) -> str:
@@ -206,13 +209,14 @@ def _commands(
 ) -> list[Command]:
     root = files.root
     first = [Command("Train it to its end.", _command("train", root))] if goes_on else []
+    a, b = config.domain_names
     other = " (or b2a, the other way)" if config.model.model == "cyclegan" else ""
     pictures = ("--direction=a2b", "--input=pictures", "--output=translated")
     again = [f"--{option.name}={option.value}" for option in changed]
     return [
         *first,
         Command(
-            f"Translate a picture, a folder of them or a clip from A to B{other}.",
+            f"Translate a picture, a folder of them or a clip from {a} to {b}{other}.",
             _command("translate", root, *pictures),
         ),
         Command("Measure it on the test pictures.", _command("evaluate", root)),

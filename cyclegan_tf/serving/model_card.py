@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
+from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.images.images import encode_png
 from cyclegan_tf.models.autoencoders import LabelMap
 from cyclegan_tf.models.layers import size_multiple
@@ -23,11 +25,13 @@ class Provenance:
         facts: Training data and settings, by name, as text.
         size: Height and width of the training images, in pixels.
         evaluation: Table of metrics on test images; empty if there is none.
+        names: The names of domains A and B that people read.
     """
 
     facts: Mapping[str, str]
     size: tuple[int, int]
     evaluation: str = ""
+    names: tuple[str, str] = ("A", "B")
 
 
 def model_card(
@@ -54,7 +58,7 @@ def model_card(
         if provenance.evaluation
         else "The run was not evaluated before the export. `python -m cyclegan_tf.evaluate` "
         "evaluates a run, or with `--step` one of its checkpoints.",
-        "Inputs and outputs": _signatures(generators),
+        "Inputs and outputs": _signatures(generators, provenance.names),
         "Limits": _limits(generators, max_pixels, provenance),
         "Example request": _request(name, generators),
         "Checks": _rows({check.name: str(check) for check in checks}),
@@ -69,15 +73,17 @@ def _rows(facts: Mapping[str, str]) -> str:
     )
 
 
-def _signatures(generators: Mapping[str, keras.Model]) -> str:
-    lines = ["| signature | input | outputs |", "|---|---|---|"]
+def _signatures(generators: Mapping[str, keras.Model], names: tuple[str, str]) -> str:
+    lines = ["| signature | translates | input | outputs |", "|---|---|---|---|"]
     for direction, generator in generators.items():
+        arrow = _cell(Direction(direction).arrow(*names))
         before, after = generator.input_shape[-1], generator.output_shape[-1]
         lines += [
-            f"| `{direction}` | `image_bytes`, string (batch): PNG or JPEG files | "
+            f"| `{direction}` | {arrow} | `image_bytes`, string (batch): PNG or JPEG files | "
             "`generated_image_bytes`, string (batch): PNG files; `status`, int32 (batch) |",
-            f"| `{direction}_float` | `image`, float32 (batch, height, width, {before}) in [-1, 1] "
-            f"| `generated_image`, float32 (batch, height, width, {after}) in [-1, 1] |",
+            f"| `{direction}_float` | {arrow} | `image`, float32 (batch, height, width, "
+            f"{before}) in [-1, 1] | `generated_image`, float32 (batch, height, width, {after}) in "
+            "[-1, 1] |",
         ]
     statuses = (f"{status.value}: {status.meaning}" for status in Status)
     return "\n".join(
@@ -91,6 +97,11 @@ def _signatures(generators: Mapping[str, keras.Model]) -> str:
             *(f"- {line}" for line in statuses),
         ]
     )
+
+
+def _cell(text: str) -> str:
+    """Escapes what Markdown, or HTML inside it, would not show as text in a table."""
+    return re.sub(r"([\\`*_|<>&\[\]])", r"\\\1", text)
 
 
 def _limits(generators: Mapping[str, keras.Model], max_pixels: int, provenance: Provenance) -> str:

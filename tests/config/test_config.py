@@ -144,10 +144,47 @@ def test_what_is_no_configuration_is_rejected(text, message):
 def test_a_changed_option_is_named_unless_it_only_says_how_far_to_run(name):
     group, _, value = OPTIONS[name]
     changed = Config().replace({name: CHANGED[name]})
-    expected = [] if group == "run" else [f"{name}: {value} -> {CHANGED[name]}"]
+    presentation = name in ("name_a", "name_b")
+    expected = [] if group == "run" or presentation else [f"{name}: {value} -> {CHANGED[name]}"]
     assert Config().differences(changed) == expected
     assert Config().differences(Config()) == []
     assert getattr(getattr(changed, group), name) == CHANGED[name]
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({}, ("A", "B")),
+        ({"data": "avatars/blond2ginger"}, ("blond", "ginger")),
+        ({"data": "avatars/short2long", "swap": True}, ("long", "short")),
+        ({"data": "earth/satellite2relief", "name_b": "hills"}, ("satellite", "hills")),
+        ({"model": "autoencoder", "task": "segment", "data": "avatars/parts"}, ("faces", "parts")),
+        ({"data": "tfds:cycle_gan/summer2winter_yosemite"}, ("summer", "winter")),
+        ({"data": "tfds:cycle_gan/maps"}, ("A", "B")),
+        ({"data": "data/horse2zebra"}, ("A", "B")),
+        ({"data": "data/horse2zebra", "name_a": "horse", "name_b": "zebra"}, ("horse", "zebra")),
+        ({"data_a": "faces/blond/", "data_b": "ginger"}, ("blond", "ginger")),
+        ({"data_a": "blond", "data_b": "ginger", "swap": True}, ("ginger", "blond")),
+        ({"data_a": "photos/train", "data_b": "paintings/train"}, ("A", "B")),
+        # A model of one domain translates it to itself.
+        ({"model": "autoencoder", "data_a": "faces"}, ("faces", "faces")),
+        ({"model": "autoencoder", "data": "avatars/blond2ginger"}, ("blond", "blond")),
+    ],
+)
+def test_domains_have_names(options, names):
+    assert Config.of(**options).domain_names == names
+
+
+def test_names_may_have_any_characters_and_a_bounded_length():
+    assert Config.of(name_a="日本 <b>|`" + "ä" * 50).validate().domain_names[1] == "B"
+    for name in ("x" * 61, "two\nlines"):
+        with pytest.raises(UserError, match=r"name_a=[\s\S]*at most 60 characters"):
+            Config.of(name_a=name).validate()
+
+
+def test_a_stored_configuration_without_names_has_the_defaults():
+    stored = {"data": {"data": "avatars/blond2ginger"}}
+    assert Config.from_json(json.dumps(stored)).domain_names == ("blond", "ginger")
 
 
 def test_replace_leaves_the_original():
@@ -177,7 +214,7 @@ def out_of_bounds():
         if "choices" in bounds:
             yield name, "purple", bounds["choices"][0]
         if "pattern" in bounds:
-            yield name, "PURPLE!", bounds["help"]
+            yield name, "PURPLE!" * 9, bounds["help"]
         if "minimum" in bounds:
             yield name, bounds["minimum"] - 1, f"at least {bounds['minimum']}"
         if "above" in bounds:

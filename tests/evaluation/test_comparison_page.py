@@ -31,7 +31,9 @@ def contest(training: float | None = 1000.0, complete: bool = True) -> Contest:
     figures["CycleGAN"] |= {"seconds": 0.02, "mae": 3.25, "changed_mae": 9.0, "kept_mae": 1.0}
     costs = Costs(training, "NVIDIA & Co", 10.0, 0.02, 30.0, "CPU, 2 cores")
     style = np.full((9, 9, 3), 99, np.uint8)
-    return Contest(Comparison(pictures, figures, complete), costs, style, SETTING)
+    return Contest(
+        Comparison(pictures, figures, complete), costs, style, SETTING, ("blond", "<ginger>")
+    )
 
 
 def test_page_sheet_and_figures_are_written(tmp_path: Path) -> None:
@@ -54,6 +56,8 @@ def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:
     assert "://" not in text
     assert text.count('src="data:image/png;base64,') == 3 * 4 + 2
     assert "a &lt;b&gt; &amp; c" in text and "NVIDIA &amp; Co" in text
+    assert "blond → &lt;ginger&gt;" in text and "one &lt;ginger&gt; picture" in text
+    assert '<th scope="col">blond</th>' in text and '<th scope="col">target</th>' in text
     assert "-0.250 ± 0.062" in text
 
 

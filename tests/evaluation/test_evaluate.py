@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cyclegan_tf.evaluation.evaluate import GALLERY_ROWS, evaluate
+from cyclegan_tf.evaluation import evaluate as module
+from cyclegan_tf.evaluation.evaluate import GALLERY_ROWS, evaluate, sample_sheet
 from cyclegan_tf.evaluation.figures import changed_ratio, metrics_table
 from cyclegan_tf.evaluation.labels import coloured
 
@@ -105,6 +106,46 @@ def test_the_gallery_shows_truth_and_cycle_beside_the_translation():
     assert without.shape[0] == gallery.shape[0] and without.shape[1] < gallery.shape[1]
 
 
+@pytest.fixture
+def labels(monkeypatch):
+    """The column labels of every sheet that is drawn."""
+    drawn = []
+    grid = module.grid
+
+    def recording(rows, column_labels):
+        drawn.append(list(column_labels))
+        return grid(rows, column_labels)
+
+    monkeypatch.setattr(module, "grid", recording)
+    return drawn
+
+
+def test_sheets_are_labelled_with_the_names_of_the_domains(labels):
+    (a, b), translate, names = domains(1), both(swapped, swapped), ("blond", "ginger")
+    evaluate(a, b, translate, aligned=True, progress=False, names=names)
+    evaluate(a, b, translate, aligned=False, progress=False)
+    sample_sheet(zip(a, b, strict=True), translate, names=names)
+    sample_sheet(zip(a, b, strict=True), {"a2b": swapped}, names=names)
+    there = ["blond", "→ ginger", "→ blond again"]
+    back = ["ginger", "→ blond", "→ ginger again"]
+    assert labels == [
+        ["blond", "→ ginger", "target", "→ blond again"]
+        + ["ginger", "→ blond", "target", "→ ginger again"],
+        ["A", "→ B", "→ A again", "B", "→ A", "→ B again"],
+        there + back,
+        ["blond", "→ ginger", "target"],
+    ]
+
+
+def test_long_and_equal_names_leave_the_sheet_whole(labels):
+    (a, b), translate = domains(1), both(swapped, swapped)
+    plain_sheet = evaluate(a, b, translate, aligned=True, progress=False).gallery
+    for names in (("x" * 60, "ж\nж"), ("same", "same")):
+        gallery = evaluate(a, b, translate, True, progress=False, names=names).gallery
+        assert gallery.shape[1] < 2.5 * plain_sheet.shape[1]
+        assert len(labels.pop()) == 8
+
+
 def test_domains_of_unequal_size_share_the_rows_they_both_have():
     a, b = domains(4)
     evaluation = evaluate(a, b[:2], both(swapped, swapped), aligned=False, progress=False)
@@ -144,13 +185,13 @@ def test_the_table_has_a_line_for_each_row_and_a_dash_where_nothing_was_measured
     lines = metrics_table(run(2, unchanged).figures).splitlines()
     assert len({len(line) for line in lines if "of the unchanged" not in line}) == 1
     assert "MAE/255" in lines[0] and "changed/255" in lines[0]
-    for direction in ("a2b", "b2a"):
+    for direction in ("A → B", "B → A"):
         own = [line for line in lines if line.startswith(direction)]
         translation, untouched, cycle, ratio = own
         # All pixels changed, so none was kept; the cycle has a line of its own.
-        assert translation.split()[2] == untouched.split()[3] == "120.000"
+        assert translation.split()[4] == untouched.split()[5] == "120.000"
         assert translation.split()[-2:] == ["-", "-"]
-        assert cycle.split()[2:] == ["-"] * 5 + ["0.000"]
+        assert cycle.split()[4:] == ["-"] * 5 + ["0.000"]
         assert "1.000 of the unchanged input's" in ratio
 
 

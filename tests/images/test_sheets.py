@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cyclegan_tf.errors import UserError
-from cyclegan_tf.images.sheets import grid, spread
+from cyclegan_tf.images.sheets import grid, shortened, spread
 
 RED = (255, 0, 0)
 
@@ -31,6 +31,20 @@ def test_labels_are_not_clipped():
     # Where nothing overlaps or is cut, the same label has the same ink wherever it stands.
     lone = grid([[cell]], [label])
     assert ink.sum() == 4 * (lone.min(-1) < 255).sum()
+
+
+def test_labels_have_arrows_and_other_alphabets() -> None:
+    cell = np.full((96, 96, 3), 255, np.uint8)
+    unknown, *drawn = (grid([[cell]], [label])[:30] for label in ("\U0010ffff", "→", "Ж", "ä"))
+    for sheet in drawn:
+        assert (sheet < 255).any() and not np.array_equal(sheet, unknown)
+
+
+def test_long_names_are_shortened_to_one_line() -> None:
+    assert shortened("ginger") == "ginger"
+    assert shortened("blond\nor  fair") == "blond or fair"
+    assert shortened("x" * 60) == "x" * 19 + "…"
+    assert shortened("a word and another one") == "a word and another…"
 
 
 def test_labels_must_match_the_pictures():

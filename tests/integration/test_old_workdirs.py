@@ -66,6 +66,15 @@ def test_training_resumes(workdir: Path) -> None:
     assert [json.loads(line)["step"] for line in metrics.splitlines()] == [1, 2, 3, 4, 5, 6]
 
 
+def test_domains_can_be_named_later(workdir: Path) -> None:
+    stored = Workdir(workdir).run_config()
+    assert stored.domain_names == ("A", "B")
+    named = stored.replace({"name_a": "warm", "name_b": "cold"})
+    # The run has reached its end; the names are stored all the same.
+    Experiment(named, workdir).train()
+    assert Workdir(workdir).run_config() == named
+
+
 def test_other_options_are_rejected(workdir: Path) -> None:
     command = run("train", f"--workdir={workdir}", "--lambda_cycle=5")
     assert command.status == 1

@@ -38,4 +38,5 @@ def test_figures_are_of_the_step_that_was_chosen(tmp_path: Path) -> None:
 
 def test_folders_are_told_by_name_alone(tmp_path: Path) -> None:
     config = Config().replace({"data_a": str(tmp_path / "faces"), "data_b": "/somewhere/else"})
-    assert provenance(opened(tmp_path, config=config)).facts["data"] == "faces and else"
+    found = provenance(opened(tmp_path, config=config))
+    assert (found.facts["data"], found.names) == ("faces and else", ("faces", "else"))

@@ -67,13 +67,27 @@ def test_a_finished_run_is_shown_with_what_is_known_of_it(tmp_path: Path) -> Non
     shown = facts(text)
     assert shown["steps"] == ("60", "100 + 100 epochs")
     assert shown["time"] == ("90.0 s", "1.5 s a step, CPU, 2 cores")
-    assert shown["training pictures"] == ("1,234 + 56", "and 7 + 8 for tests")
+    assert shown["training images"] == ("1,234 A + 56 B", "and 7 A + 8 B for tests")
     assert shown["generator"] == ("resnet_9", "8 filters, 45,678 parameters")
     assert shown["discriminator"] == ("patch", "8 filters, 910 parameters")
     assert shown["error left, A → B"][0] == "0.125"
     assert "<h1>mine</h1>" in text and "trained on a/b at 256 px" in text
     assert "Not at its end" not in text and "Train it" not in text
     assert text.count("data-step=") == 4
+
+
+def test_the_names_of_the_domains_are_shown_as_text(tmp_path: Path) -> None:
+    hostile = "<img src=x>|" * 5
+    files = make_run(tmp_path, data_a="blond", data_b="other", name_b=hostile)
+    found = {"translation": {"changed_mae": 1.0}, "unchanged_input": {"changed_mae": 8.0}}
+    files.evaluation.write_text(json.dumps({"a2b": found}))
+    assert "<img src=x" not in report_run(files.root).read_text()
+    text = page_of(files)
+    shown = facts(text)
+    assert shown["training images"][0] == f"1,234 blond + 56 {hostile}"
+    assert shown[f"error left, blond → {hostile}"][0] == "0.125"
+    assert f"from blond to {hostile} (or b2a" in text
+    assert f"<em>a</em> is blond and <em>b</em> is {hostile}" in text
 
 
 @pytest.mark.parametrize(
