@@ -51,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         shown.paint,
         line["max_side"],
         shown.channels,
+        shown.names,
     )
     demo_page.serve(page, line["host"], line["port"], line["max_megabytes"])
     return 0

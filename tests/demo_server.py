@@ -22,6 +22,7 @@ if __name__ == "__main__":
         {"a2b": EXAMPLES, "b2a": EXAMPLES[:1]},
         {"a2b": lambda picture: 255 - picture, "b2a": failing},
         max_side=64,
+        names=("blond", "ginger"),
     )
     address = demo_page.serve(page, "127.0.0.1", None, max_megabytes=1, block=False)
     print(address, flush=True)

@@ -179,7 +179,7 @@ def _draw(
         axes.axhline(undecided, color=INK, linewidth=1, linestyle="--", label="undecided")
     _scale(axes, np.stack([*metrics.values()]), np.stack([*smoothed.values()]), undecided)
     axes.set(xlabel="step", xlim=(0, 1.02 * max(steps[-1], 1)))
-    axes.set_ylabel(group.unit + (", logarithmic" if axes.get_yscale() == "log" else ""))
+    axes.set_ylabel(group.unit + ("\n(logarithmic)" if axes.get_yscale() == "log" else ""))
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     figure.legend(loc="outside upper left")

@@ -61,6 +61,11 @@ def load_weights(name: str, source: str, seed: int = 0) -> dict[str, np.ndarray]
     return weights
 
 
+def has_weights(name: str, source: str) -> bool:
+    """Returns whether `load_weights` would find weights without a download; see its arguments."""
+    return source == "random" or (_cached(name) if source == "imagenet" else Path(source)).is_file()
+
+
 def random_weights(name: str, seed: int = 0) -> dict[str, np.ndarray]:
     """Draws filters by He initialization (https://arxiv.org/abs/1502.01852), with zero biases.
 
@@ -118,9 +123,7 @@ def _from_keras(name: str, path: Path) -> dict[str, np.ndarray]:
 
 def _downloaded(name: str) -> dict[str, np.ndarray]:
     """Loads weights from Keras' cache, or lets Keras download them and verify their checksum."""
-    file = f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    if not (home / "models" / file).is_file():
+    if not _cached(name).is_file():
         try:
             socket.create_connection((_HOST, 443), _SECONDS).close()
         except OSError as error:
@@ -131,6 +134,12 @@ def _downloaded(name: str) -> dict[str, np.ndarray]:
         return _of_network(_network(name, "imagenet"))
     except Exception as error:  # urllib, h5py and Keras raise almost every type.
         raise UserError(f"cannot download the weights of {name}: {error}; {_REMEDIES}") from error
+
+
+def _cached(name: str) -> Path:
+    """Returns where Keras stores the weights that it downloads."""
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    return home / "models" / f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
 def _network(name: str, weights: str | None) -> keras.Model:

@@ -1,6 +1,7 @@
-"""What a trained run's page shows: its translations, examples, and neural style beside them."""
+"""The contents of a run's demo: its translations, examples, and neural style for comparison."""
 
 import functools
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -15,24 +16,28 @@ from cyclegan_tf.errors import UserError
 from cyclegan_tf.images.images import ImageFunction, as_rgb
 from cyclegan_tf.neural_style.options import StyleOptions
 from cyclegan_tf.neural_style.transfer import stylize
-from cyclegan_tf.neural_style.weights import load_backbone
+from cyclegan_tf.neural_style.weights import has_weights, load_backbone
 from cyclegan_tf.runs import assembly
 from cyclegan_tf.runs.assembly import Data
 from cyclegan_tf.runs.run import Run
 from cyclegan_tf.translation.network import translator
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What `serving.demo_page.build` lays out.
+    """The contents of the page that `serving.demo_page.build` lays out.
 
     Attributes:
         title: What the model does.
-        translate: By direction, from a picture, uint8 `(height, width, channels)`, to one of the
-            same size.
-        examples: Test pictures by the direction they can be translated in.
-        paint: By direction, the same by neural style with the first example of the other domain.
-        channels: What a picture of each direction has.
+        translate: By direction, a function from an image, uint8 `(height, width, channels)`, to
+            an image of the same size.
+        examples: Test images, by the direction in which they can be translated.
+        paint: By direction, the same by neural style, in the style of the first example of the
+            target domain; empty without weights.
+        channels: Number of channels of the inputs, by direction.
+        names: What people call domains A and B.
     """
 
     title: str
@@ -40,6 +45,7 @@ class Demonstration:
     examples: dict[str, list[np.ndarray]]
     paint: dict[str, ImageFunction]
     channels: dict[str, int]
+    names: tuple[str, str]
 
 
 def demonstrate(
@@ -48,22 +54,30 @@ def demonstrate(
     network: Mapping[str, Any],
     examples: int,
 ) -> Demonstration:
-    """Prepares a run to be shown.
+    """Prepares a run for its demo.
 
     Args:
         run: The trained run.
-        options: Of neural style.
-        network: What `load_backbone` takes. Its weights are loaded when they are first asked for.
-        examples: How many test pictures of each domain.
+        options: Options of neural style.
+        network: Arguments of `load_backbone`, which is called when somebody first asks for neural
+            style. Without weights on this machine, neural style is not offered.
+        examples: Number of test images of each domain.
 
     Raises:
-        UserError: If the run makes label maps.
+        UserError: If the run predicts label maps.
     """
     config, step = run.config, run.origin.step
     generators = {Direction(name): network for name, network in run.generators.items()}
     if assembly.segments(config):
-        raise UserError("the page shows pictures; this run makes label maps")
+        raise UserError("the demo shows images, but this run predicts label maps")
     shown = _examples(config, examples) if examples else {}
+
+    offered = bool(shown) and has_weights(network["backbone"], network["backbone_weights"])
+    if shown and not offered:
+        _log.info(
+            "neural style is not offered: there are no weights on this machine; give "
+            "`backbone_weights=FILE`, or `backbone_weights=random`"
+        )
 
     @functools.cache
     def backbone() -> Any:
@@ -80,13 +94,14 @@ def demonstrate(
         + ("" if step is None else f", step {step}"),
         {direction: translator(generator) for direction, generator in generators.items()},
         {direction: pictures for direction, pictures in shown.items() if direction in generators},
-        {d: painter(d) for d in generators if d.opposite in shown},
+        {d: painter(d) for d in generators if offered and d.opposite in shown},
         {direction: generator.input_shape[-1] for direction, generator in generators.items()},
+        config.domain_names,
     )
 
 
 def _examples(config: Config, count: int) -> dict[Direction, list[np.ndarray]]:
-    """Takes test pictures of both domains; none where the data is not there any more."""
+    """Reads test images of both domains; none if the data is no longer there."""
     try:
         data = Data.load(config, "test")
     except UserError:

@@ -1,7 +1,6 @@
-"""A page to try a trained model on: a picture in, its translation and what else there is to see.
+"""A page to try a trained model: an image goes in, its translation comes out.
 
-Pictures are decoded by this package and not by Gradio, which is told only where uploaded bytes
-lie and what to show.
+This package decodes the images. Gradio only stores uploaded files and shows the results.
 """
 
 import os
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-# Gradio asks for these when it is imported.
+# Gradio reads these when it is imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
@@ -20,13 +19,23 @@ import gradio as gr
 from cyclegan_tf.config.direction import Direction
 from cyclegan_tf.errors import UserError
 from cyclegan_tf.images.images import ImageFunction, read_image, resize
+from cyclegan_tf.images.sheets import shortened
 
-# Its own default fetches fonts from elsewhere.
+# Gradio's default theme would download fonts.
 _THEME = gr.themes.Default(
     font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
 )
-# Small pictures fill their frames, with the pixels they have.
-_CSS = "#cycled img, #painted img { width: 100%; height: 100%; object-fit: contain }"
+_CSS = """
+/* Small images fill their frames. */
+#cycled img, #painted img { width: 100%; height: 100%; object-fit: contain }
+/* All examples fit: no inner scroll bar cuts them off. */
+#examples, #examples .grid-wrap {
+  height: auto; min-height: 0; max-height: none; overflow: visible;
+}
+#examples .grid-container { grid-template-columns: repeat(auto-fill, minmax(4.5rem, 1fr)); }
+/* On a phone, the translation comes first. */
+@media (max-width: 45rem) { #shown { order: -1; } }
+"""
 
 
 def build(
@@ -36,32 +45,40 @@ def build(
     paint: Mapping[str, ImageFunction] | None = None,
     max_side: int = 1024,
     channels: Mapping[str, int] | None = None,
+    names: tuple[str, str] = ("A", "B"),
 ) -> gr.Blocks:
-    """Lays out the page.
+    """Lays out the page; it opens with the first example already translated.
 
     Args:
         title: What the model does.
-        translate: By direction, `a2b` and perhaps `b2a`: uint8 `(height, width, channels)` to
-            uint8 of the same size. With both, a translation is also translated back.
-        examples: Pictures to pick from, by the direction they can be translated in.
+        translate: By direction, `a2b` and perhaps `b2a`: a function from uint8 `(height, width,
+            channels)` to uint8 of the same size. With both, translations are also translated back.
+        examples: Images to pick from, by the direction in which they can be translated.
         paint: The same by another method, on request, if there is one; may raise `UserError`.
-        max_side: Larger pictures are made smaller, so that the longer side has so many pixels.
-        channels: Of the pictures, by direction; 3 by default.
+        max_side: Larger images are reduced so that their longer side has this many pixels.
+        channels: Number of channels of the images, by direction; 3 by default.
+        names: What people call domains A and B.
 
     Returns:
-        The page, to be given to `serve`.
+        The page, for `serve`.
     """
 
+    def labels(direction: str) -> tuple[str, str]:
+        source, target = Direction(direction).ordered(*map(shortened, names))
+        return f"{source} → {target}", f"→ {source} again"
+
     def show(picture: np.ndarray | None, direction: str) -> tuple[Any, Any, Any, str]:
+        there, again = labels(direction)
         if picture is None:
-            return None, None, None, ""
+            return gr.ImageSlider(None, label=there), gr.Image(None, label=again), None, ""
         start = time.perf_counter()
         translated = _told(translate[direction], picture)
         note = f"{picture.shape[1]} x {picture.shape[0]} pixels, translated in "
         note += f"{1000 * (time.perf_counter() - start):.0f} ms"
         back = translate.get(Direction(direction).opposite)
         cycled = None if back is None else _told(back, translated)
-        return (_shown(picture), _shown(translated)), _shown(cycled), None, note
+        slider = gr.ImageSlider((_shown(picture), _shown(translated)), label=there)
+        return slider, gr.Image(_shown(cycled), label=again), None, note
 
     def upload(path: str | None, direction: str) -> np.ndarray | None:
         if path is None:
@@ -80,7 +97,8 @@ def build(
         gr.Markdown(f"# {title}")
         picture = gr.State(None)
         with gr.Row():
-            direction, file, gallery = _choices(list(translate), examples)
+            arrows = {name: labels(name)[0] for name in translate}
+            direction, file, gallery = _choices(arrows, examples)
             slider, cycled, painted, note, ask = _results(len(translate) > 1, bool(paint))
         results = [slider, cycled, painted, note]
         file.change(upload, [file, direction], picture).success(show, [picture, direction], results)
@@ -89,7 +107,9 @@ def build(
         direction.change(gallery_of, direction, gallery)
         if paint:
             ask.click(lambda p, d: _paint(paint[d], p), [picture, direction], painted)
-    # One picture at a time: each takes all cores by itself.
+        if first := examples.get(next(iter(translate)), ()):
+            page.load(lambda: first[0], None, picture).success(show, [picture, direction], results)
+    # One image at a time: each uses all cores.
     return page.queue(max_size=16, default_concurrency_limit=1, api_open=False)
 
 
@@ -100,13 +120,13 @@ def serve(
 
     Args:
         page: What `build` returned.
-        host: The address to listen on; only this machine reaches `127.0.0.1`.
-        port: The port; the first free one from 7860 on by default.
-        max_megabytes: The largest file that can be uploaded.
+        host: Address to listen on; only this machine reaches `127.0.0.1`.
+        port: Port to listen on; by default, the first free one from 7860.
+        max_megabytes: Size of the largest file that can be uploaded.
         block: Whether to wait here; otherwise, the server runs until `page.close()`.
 
     Returns:
-        The page's address.
+        The address of the page.
 
     Raises:
         UserError: If the port is taken.
@@ -137,17 +157,18 @@ def serve(
 
 
 def _choices(
-    directions: list[str], examples: Mapping[str, Sequence[np.ndarray]]
+    arrows: Mapping[str, str], examples: Mapping[str, Sequence[np.ndarray]]
 ) -> tuple[gr.Radio, gr.File, gr.Gallery]:
-    """Lays out what is asked: the direction, a file, or one of the examples."""
+    """Lays out the inputs: the direction, a file, or one of the examples."""
+    directions = list(arrows)
     with gr.Column(scale=1, min_width=240):
         direction = gr.Radio(
-            [(Direction(name).arrow(), name) for name in directions],
+            [(arrow, name) for name, arrow in arrows.items()],
             value=directions[0],
             label="Direction",
             visible=len(directions) > 1,
         )
-        file = gr.File(label="Your picture", elem_id="upload")
+        file = gr.File(label="Your image", height=140, elem_id="upload")
         gr.Markdown("Or one of these:", visible=bool(examples))
         gallery = gr.Gallery(
             [_shown(picture) for picture in examples.get(directions[0], ())],
@@ -164,8 +185,8 @@ def _choices(
 
 
 def _results(cycles: bool, paints: bool) -> tuple[Any, ...]:
-    """Lays out what comes: before and after, back again, painted, a note; and a button to paint."""
-    with gr.Column(scale=2):
+    """Lays out the results (slider, cycle, neural style, note) and the button for neural style."""
+    with gr.Column(scale=2, elem_id="shown"):
         slider = gr.ImageSlider(
             label="Before and after", format="png", interactive=False, elem_id="result"
         )
@@ -174,12 +195,12 @@ def _results(cycles: bool, paints: bool) -> tuple[Any, ...]:
             cycled = _image("Translated back", "cycled", visible=cycles)
             with gr.Column(visible=paints):
                 painted = _image("Neural style", "painted")
-                ask = gr.Button("Paint it by neural style (takes a while)", elem_id="paint")
+                ask = gr.Button("Run neural style (takes a while)", elem_id="paint")
     return slider, cycled, painted, note, ask
 
 
 def _image(label: str, elem_id: str, visible: bool = True) -> gr.Image:
-    # Without a button to share: that would upload the picture.
+    # No button to share: it would upload the image.
     return gr.Image(
         label=label,
         elem_id=elem_id,
@@ -192,23 +213,23 @@ def _image(label: str, elem_id: str, visible: bool = True) -> gr.Image:
 
 
 def _told(method: Callable[[Any], np.ndarray], given: Any) -> np.ndarray:
-    """Calls a method; what the user has done wrong is shown on the page."""
+    """Calls a method and shows a `UserError` on the page."""
     try:
         return method(given)
     except UserError as error:
-        # Where Gradio has put an uploaded file is nothing to show.
+        # Hide where Gradio stored the uploaded file.
         message = str(error).replace(given, "the file") if isinstance(given, str) else str(error)
         raise gr.Error(message, print_exception=False) from None
 
 
 def _paint(method: ImageFunction, picture: np.ndarray | None) -> np.ndarray:
     if picture is None:
-        raise gr.Error("Choose a picture first.", print_exception=False)
+        raise gr.Error("Choose an image first.", print_exception=False)
     return _shown(_told(method, picture))
 
 
 def _shown(picture: np.ndarray | None) -> Any:
-    """Gives Gradio what it can show: grey without its axis of channels."""
+    """Converts an image for Gradio, which wants grey images without a channel axis."""
     if picture is None:
         return None
     return picture[..., 0] if picture.shape[-1] == 1 else picture

@@ -86,11 +86,12 @@ def test_the_page_holds_everything_and_needs_nothing_from_outside(tmp_path: Path
 
 def test_names_are_text_wherever_they_come_from(tmp_path: Path) -> None:
     metrics = {HOSTILE: np.arange(100.0)}
-    figures = {HOSTILE: {"pictures": HOSTILE, "translation": {"mae": 1.0}}}
+    figures = {"a2b": {"pictures": HOSTILE, "translation": {"mae": 1.0}}}
     changed = {
         **{"name": HOSTILE, "lead": HOSTILE, "state": [HOSTILE], "metrics": metrics},
         **{"facts": [Fact(*[HOSTILE] * 3)], "changed": [Option(*[HOSTILE] * 4)]},
         **{"others": {HOSTILE: []}, "commands": [Command(HOSTILE, HOSTILE)], "figures": figures},
+        "names": (HOSTILE, "B"),
     }
     broken = tmp_path / f"{HOSTILE.replace('/', '')}.png"
     broken.write_bytes(b"none")
@@ -193,6 +194,26 @@ def test_a_browser_shows_all_of_it_at_any_width_in_light_and_dark(tmp_path: Path
         for drawing in drawings.all():
             assert min(width - 40, 300) < drawing.bounding_box()["width"] < width
         assert_is_drawn_for(scheme, drawings.nth(1))
+
+
+def test_no_text_of_a_drawing_is_cut_off(tmp_path: Path, opened) -> None:
+    steps = np.arange(1, 101) * 1000
+    falling = 10 * np.exp(-np.arange(100) / 15)  # On a logarithmic axis, whose label is longer.
+    names = ("generator_loss", "cycle_loss_a", "cycle_loss_b", "generator_gradient_norm")
+    path, _ = write(tmp_path, steps=steps, metrics=dict.fromkeys(names, falling))
+    for width in (1200, 390):
+        page = opened(path, viewport={"width": width, "height": 900})
+        found = page.locator(".plots svg").evaluate_all(
+            """all => all.flatMap(svg => {
+                const frame = svg.getBoundingClientRect();
+                return [...svg.querySelectorAll('text')].filter(text => {
+                    const box = text.getBoundingClientRect();
+                    return box.left < frame.left - 1 || box.right > frame.right + 1
+                        || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
+                }).map(text => text.textContent);
+            })"""
+        )
+        assert found == []
 
 
 def test_the_slider_shows_one_step_at_a_time(tmp_path: Path, opened) -> None:

@@ -44,6 +44,10 @@ def test_a_run_brings_what_its_page_shows(trained: Path) -> None:
             assert method(picture).shape == (16, 16, 3)
     without = demonstrate(run, StyleOptions(), RANDOM, examples=0)
     assert without.examples == without.paint == {}
+    assert shown.names == ("A", "B")
+    missing = RANDOM | {"backbone_weights": str(trained / "none.npz")}
+    offered = demonstrate(run, StyleOptions(), missing, examples=1)
+    assert offered.paint == {} and set(offered.examples) == {"a2b", "b2a"}
     chosen = demonstrate(Run.open(trained, step=1), StyleOptions(), RANDOM, examples=0)
     assert chosen.title == f"{without.title}, step 1"
 

@@ -65,6 +65,31 @@ def colour_of(page, selector: str, last: bool = False) -> list[int]:
     )
 
 
+def test_it_opens_with_the_first_example_translated(page) -> None:
+    page.get_by_text("32 x 24 pixels, translated in").wait_for()
+    shown = {tuple(colour_of(page, "#result", last)) for last in (False, True)}
+    assert shown == {(40, 40, 40), (215, 215, 215)}
+    assert colour_of(page, "#cycled") == [107] * 3  # 215 // 2
+    page.get_by_label("blond → ginger").wait_for()
+    page.locator("#cycled").get_by_text("→ blond again").wait_for()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_cut_off_at_the_width_of_a_desk_or_a_phone(page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.get_by_text("32 x 24 pixels, translated in").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    inside = """grid => {
+        const frame = grid.getBoundingClientRect();
+        return [...grid.querySelectorAll('img')].every(image => {
+            const box = image.getBoundingClientRect();
+            return box.left >= frame.left && box.right <= frame.right
+                && box.top >= frame.top && box.bottom <= frame.bottom;
+        });
+    }"""
+    assert page.locator("#examples").evaluate(inside)
+
+
 def test_an_upload_is_translated_there_and_back(page, server: list[str], tmp_path: Path) -> None:
     write_image(tmp_path / "red.png", np.full((128, 96, 3), (200, 30, 10), np.uint8))
     upload(page, tmp_path / "red.png")
@@ -85,7 +110,7 @@ def test_an_example_is_picked_and_the_direction_changed(page) -> None:
     page.locator("#examples img").nth(2).click()
     page.get_by_text("32 x 24 pixels, translated in").wait_for()
     assert colour_of(page, "#result", last=True) in ([135] * 3, [120] * 3)
-    page.get_by_label("B → A").check()
+    page.get_by_label("ginger → blond").check()
     page.wait_for_function("document.querySelectorAll('#examples img').length == 1")
     page.wait_for_timeout(500)
     assert colour_of(page, "#cycled") == [195, 195, 195]  # 255 - 120 // 2
