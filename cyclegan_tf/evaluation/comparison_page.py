@@ -16,12 +16,12 @@ from cyclegan_tf.files import write_atomically
 from cyclegan_tf.images.images import write_image
 from cyclegan_tf.images.sheets import grid, shortened
 
-# Each figure's title and number of digits.
+# Title and number of decimals of each metric.
 FIGURES = {
-    "seconds": ("seconds per picture", 3),
-    "mae": ("error to the truth, of 255", 1),
-    "changed_mae": ("- where it has to change", 1),
-    "kept_mae": ("- where it has to stay", 1),
+    "seconds": ("seconds per image", 3),
+    "mae": ("error to the target (0-255)", 1),
+    "changed_mae": ("- on changed pixels", 1),
+    "kept_mae": ("- on kept pixels", 1),
     "content_distance": ("content distance", 3),
     "gram_distance": ("Gram distance to the domain", 3),
     "kid": ("KID", 3),
@@ -89,16 +89,16 @@ class Contest:
         """Says in words what training costs, and from when on that has paid off."""
         costs = self.costs
         if costs.training is None:
-            return ["What training these networks cost is not known: it was not recorded."]
+            return ["The cost of training is not known, because it was not recorded."]
         sentences = [
-            f"Training took {duration(costs.training)} ({costs.training_device}); then a picture "
+            f"Training took {duration(costs.training)} ({costs.training_device}); then an image "
             f"takes {duration(costs.translating)} ({costs.device}).",
-            f"Painting needs no training: {duration(costs.preparation)} for the domain's average, "
-            f"then {duration(costs.painting)} a picture.",
+            f"Neural style needs no training: {duration(costs.preparation)} for the average of the "
+            f"domain, then {duration(costs.painting)} per image.",
         ]
         if costs.break_even is None:
-            return [*sentences, "Training does not pay off in time: painting is not slower."]
-        return [*sentences, f"Training has paid off from {costs.break_even:,} pictures on."]
+            return [*sentences, "Training does not pay off: neural style is not slower."]
+        return [*sentences, f"Training pays off from {costs.break_even:,} images on."]
 
 
 def write_comparison(folder: Path, contest: Contest) -> Path:
@@ -146,10 +146,12 @@ def _draw_costs(costs: Costs) -> Figure | None:
     axes.plot(
         counts, costs.training + counts * costs.translating, label="training, then translating"
     )
-    axes.plot(counts, costs.preparation + counts * costs.painting, label="painting each picture")
+    axes.plot(
+        counts, costs.preparation + counts * costs.painting, label="neural style for each image"
+    )
     if costs.break_even:
         axes.axvline(costs.break_even, color="grey", linestyle=":", linewidth=1)
-    axes.set(xlabel="pictures", ylabel="seconds in all", xscale="log", yscale="log")
+    axes.set(xlabel="images", ylabel="total seconds", xscale="log", yscale="log")
     axes.grid(alpha=0.3)
     axes.legend()
     return figure

@@ -1,4 +1,4 @@
-"""The figures of an evaluation: what each of them is called and says, and how they are laid out."""
+"""The metrics of an evaluation: their titles, their meaning and their tables."""
 
 import math
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ from cyclegan_tf.images.sheets import shortened
 
 Figures = dict[str, float]
 
-# Two truths differ where some channel does by more than this, in 255ths: less is how drawing
-# or compressing the same thing twice may differ.
+# A pixel has changed if some channel differs by more than this (0-255 scale). Rendering or
+# compressing the same thing twice causes smaller differences.
 CHANGED_ABOVE = 8
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of figure.
+    """One metric.
 
     Attributes:
-        title: What it is, with its unit.
-        meaning: What it says, in a sentence.
-        digits: How many to show after the point.
-        heading: What it is called in the text table, if it has a column there.
+        title: Name and unit.
+        meaning: Explanation, in a sentence.
+        digits: Number of decimals to show.
+        heading: Title of its column in the text table, if it has one.
     """
 
     title: str
@@ -32,61 +32,60 @@ class Kind:
     heading: str = ""
 
     def text(self, value: float) -> str:
-        """Writes a figure of this kind."""
+        """Formats a value of this metric."""
         return f"{value:.{self.digits}f}"
 
 
 KINDS = {
     "mae": Kind(
-        "error to the truth, of 255",
-        "The mean absolute difference between a translation and the picture it should be: lower "
-        "is better, and 0 is the truth itself.",
+        "error to the target (0-255 scale)",
+        "The mean absolute difference between a translation and its target. Lower is better; 0 is "
+        "the target itself.",
         heading="MAE/255",
     ),
     "psnr": Kind(
         "PSNR, dB",
-        "The squared error on a logarithmic scale: higher is better, and 6 dB more is half the "
+        "The squared error on a logarithmic scale. Higher is better; 6 dB more is half the "
         "difference.",
         heading="PSNR dB",
         digits=2,
     ),
     "ssim": Kind(
         "SSIM",
-        "How far brightness, contrast and structure agree with the truth in small windows: 1 is "
-        "all of it.",
+        "The agreement of brightness, contrast and structure with the target in small windows. "
+        "1 is a perfect match.",
         heading="SSIM",
     ),
     "changed_mae": Kind(
-        "error where it has to change, of 255",
-        "The same error over the pixels in which input and truth differ by more than "
-        f"{CHANGED_ABOVE}: whether the translation does what it should.",
+        "error on changed pixels (0-255 scale)",
+        "The same error over the pixels in which input and target differ by more than "
+        f"{CHANGED_ABOVE}: whether the translation changes what it should.",
         heading="changed/255",
     ),
     "kept_mae": Kind(
-        "error where it has to stay, of 255",
-        "The same error over all other pixels: whether the translation leaves alone what it should "
-        "leave alone.",
+        "error on kept pixels (0-255 scale)",
+        "The same error over all other pixels: whether the translation leaves the rest unchanged.",
         heading="kept/255",
     ),
     "cycle_mae": Kind(
-        "error after there and back, of 255",
-        "The mean absolute difference between a picture and its translation translated back: low "
-        "where nothing gets lost, which alone does not make a good translation.",
+        "cycle error (0-255 scale)",
+        "The mean absolute difference between an image and its translation translated back. A low "
+        "value means that nothing is lost, not that the translation is good.",
         heading="cycle/255",
     ),
     "pixel_accuracy": Kind(
-        "pixels right, share", "The share of all pixels that are given their true class."
+        "pixel accuracy", "The share of all pixels that get their correct class."
     ),
     "mean_iou": Kind(
         "mean IoU",
-        "For each class, the pixels that have it in both maps over those that have it in either; "
-        "the mean over the classes, so that small ones count as much as large ones.",
+        "Intersection over union of each class, averaged over the classes. Small classes count as "
+        "much as large ones.",
     ),
 }
 RATIO = Kind(
-    "remaining error where it has to change",
-    "The error over the pixels that have to change, relative to leaving the input as it is: 0 is a "
-    "perfect translation, 1 is as if nothing had been done.",
+    "remaining error on changed pixels",
+    "The error over the pixels that have to change, relative to the error of the unchanged input. "
+    "0 is a perfect translation, 1 is no better than the input.",
 )
 
 
@@ -133,15 +132,15 @@ def changed_ratio(rows: Mapping[str, Any]) -> float | None:
 def page_rows(
     figures: Mapping[str, Mapping[str, Any]], names: tuple[str, str] = ("A", "B")
 ) -> tuple[list[str], list[tuple[Kind, list[str]]]]:
-    """Lays out an evaluation's figures by kind, for a page.
+    """Arranges the metrics of an evaluation as the rows of a page's table.
 
     Args:
         figures: The metrics of an `Evaluation`.
         names: What people call the domains.
 
     Returns:
-        The columns' titles, for each direction its translation and, where that was measured,
-        leaving the input as it is; and each kind of figure there is, with a cell for each column.
+        The titles of the columns: each direction and, where it was measured, its unchanged input.
+        Then every metric that was measured, with a cell for each column.
     """
     columns: list[tuple[str, Mapping[str, Any]]] = []
     for direction, found in figures.items():

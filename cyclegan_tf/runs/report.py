@@ -110,10 +110,10 @@ def _lead(config: Config) -> str:
         "cyclegan": "A CycleGAN, which translates in both directions without needing pairs",
         "pix2pix": "A pix2pix model, which learns to translate from pairs",
         "autoencoder": {
-            "reconstruct": "An autoencoder, which gives pictures as they are"
+            "reconstruct": "An autoencoder, which learns to reconstruct images"
             + (" without their noise" if config.objective.noise else ""),
             "translate": "An autoencoder, which learns to translate from pairs",
-            "segment": "An autoencoder, which gives each pixel its class",
+            "segment": "An autoencoder, which learns to predict the class of each pixel",
         }[config.objective.task],
     }[model.model]
     crops = data.preprocess.endswith("crop")
@@ -124,14 +124,14 @@ def _lead(config: Config) -> str:
 
 def _state(step: int, stop: int | None, checkpoint: int | None) -> list[str]:
     if not step:
-        kept = "holds networks, as a conversion leaves them, and " if checkpoint == 0 else ""
+        kept = "holds converted networks and " if checkpoint == 0 else ""
         return [f"This run {kept}has not been trained here yet."]
     if stop is None or step >= stop:
         return []
     kept = (
         f"The latest checkpoint is of step {checkpoint:,}." if checkpoint else "No checkpoint yet."
     )
-    return [f"Not at its end: step {step:,} of {stop:,}. It still trains, or was stopped. {kept}"]
+    return [f"Not finished: step {step:,} of {stop:,}. It is still training or was stopped. {kept}"]
 
 
 def _facts(
@@ -165,10 +165,10 @@ def _facts(
     for direction, found in figures.items():
         if (ratio := changed_ratio(found)) is not None:
             title = f"error left, {arrow(direction, *config.domain_names)}"
-            facts.append(Fact(title, f"{ratio:.3f}", "where it has to change; 1 is doing nothing"))
+            facts.append(Fact(title, f"{ratio:.3f}", "on changed pixels; 1 is the unchanged input"))
         elif "labels" in found:
             share = f"{found['labels']['pixel_accuracy']:.1%}"
-            facts.append(Fact("pixels right", share, "of all test pictures"))
+            facts.append(Fact("pixel accuracy", share, "on all test images"))
     return facts
 
 
@@ -208,26 +208,26 @@ def _commands(
     files: Workdir, config: Config, changed: list[Option], goes_on: bool
 ) -> list[Command]:
     root = files.root
-    first = [Command("Train it to its end.", _command("train", root))] if goes_on else []
+    first = [Command("Resume training.", _command("train", root))] if goes_on else []
     a, b = config.domain_names
     other = " (or b2a, the other way)" if config.model.model == "cyclegan" else ""
-    pictures = ("--direction=a2b", "--input=pictures", "--output=translated")
+    pictures = ("--direction=a2b", "--input=images", "--output=translated")
     again = [f"--{option.name}={option.value}" for option in changed]
     return [
         *first,
         Command(
-            f"Translate a picture, a folder of them or a clip from {a} to {b}{other}.",
+            f"Translate an image, a folder or a clip from {a} to {b}{other}.",
             _command("translate", root, *pictures),
         ),
-        Command("Measure it on the test pictures.", _command("evaluate", root)),
+        Command("Evaluate the run on the test images.", _command("evaluate", root)),
         Command(
-            "Make a version that TF Serving serves.",
+            "Export a version for TF Serving.",
             _command("export", root, f"--output=served/{root.resolve().name}"),
         ),
-        Command("Try it on a page, on your own pictures.", _command("demo", root)),
+        Command("Open a page to try your own images.", _command("demo", root)),
         Command("Write this report again.", _command("report", root)),
         Command(
-            "Train another run like it; another --seed gives another result.",
+            "Train another run with the same options.",
             _command("train", "runs/another", *again),
         ),
     ]

@@ -56,7 +56,7 @@ def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:
     assert "://" not in text
     assert text.count('src="data:image/png;base64,') == 3 * 4 + 2
     assert "a &lt;b&gt; &amp; c" in text and "NVIDIA &amp; Co" in text
-    assert "blond → &lt;ginger&gt;" in text and "one &lt;ginger&gt; picture" in text
+    assert "blond → &lt;ginger&gt;" in text and "one &lt;ginger&gt; image" in text
     assert '<th scope="col">blond</th>' in text and '<th scope="col">target</th>' in text
     assert "-0.250 ± 0.062" in text
 
@@ -69,9 +69,9 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
 
 def test_the_summary_has_figures_and_the_break_even() -> None:
     text = contest().summary()
-    assert "seconds per picture" in text and "0.020" in text
-    assert "Training took 17 min (NVIDIA & Co); then a picture takes 20 ms (CPU, 2 cores)." in text
-    assert "Training has paid off from 34 pictures on." in text
+    assert "seconds per image" in text and "0.020" in text
+    assert "Training took 17 min (NVIDIA & Co); then an image takes 20 ms (CPU, 2 cores)." in text
+    assert "Training pays off from 34 images on." in text
 
 
 def test_a_browser_shows_every_picture_offline(tmp_path: Path, browser) -> None:

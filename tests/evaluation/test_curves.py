@@ -84,7 +84,7 @@ def test_a_linear_axis_starts_at_zero_and_holds_all():
 def test_a_loss_that_falls_far_gets_a_logarithmic_axis(smallest):
     values = np.geomspace(1, smallest, 300)
     axes = axes_of(values)
-    assert axes.get_yscale() == "log" and axes.get_ylabel().endswith("logarithmic")
+    assert axes.get_yscale() == "log" and axes.get_ylabel().endswith("\n(logarithmic)")
     low, high = axes.get_ylim()
     means = axes.lines[1].get_ydata()
     assert low <= means.min() and means.max() <= high

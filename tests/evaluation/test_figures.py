@@ -11,7 +11,7 @@ def test_directions_stand_side_by_side_with_leaving_the_input_as_it_is():
     columns, rows = page_rows({"a2b": direction, "b2a": {"cycle": {"cycle_mae": 7.0}}})
     assert columns == ["A → B", "A → B, unchanged input", "B → A"]
     cells = {kind.title: found for kind, found in rows}
-    assert cells["remaining error where it has to change"] == ["0.050", "", ""]
+    assert cells["remaining error on changed pixels"] == ["0.050", "", ""]
     assert cells[KINDS["psnr"].title] == ["30.50", "20.00", ""]
     assert cells[KINDS["cycle_mae"].title] == ["", "", "7.000"]
     assert all(kind.meaning.endswith(".") for kind, _ in rows)
@@ -22,7 +22,7 @@ def test_label_maps_have_figures_of_their_own():
     columns, rows = page_rows({"a2b": {"pictures": 3, "labels": labels}})
     assert columns == ["A → B"]
     assert [(kind.title, found) for kind, found in rows] == [
-        ("pixels right, share", ["0.750"]),
+        ("pixel accuracy", ["0.750"]),
         ("mean IoU", ["0.500"]),
     ]
 

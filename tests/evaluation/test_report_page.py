@@ -105,7 +105,7 @@ def test_what_there_is_none_of_is_said(tmp_path: Path) -> None:
     empty = {"steps": np.zeros(0, np.int64), "metrics": {}, "samples": {}, "gallery": None}
     _, text = write(tmp_path, **empty, figures=None, changed=[])
     assert text.count('class="missing"') == 4
-    for said in ("no gallery yet", "not been evaluated yet", "no sample pictures", "no curves"):
+    for said in ("no gallery yet", "not been evaluated yet", "no sample images", "no curves"):
         assert said in text
     assert "All options have their defaults" in text
 

@@ -45,7 +45,7 @@ def test_a_run_is_compared(trained: Path, capsys: pytest.CaptureFixture[str]) ->
     assert read_image(trained / "comparison/comparison.png").ndim == 3
     out = capsys.readouterr().out
     assert f"page:    {trained}/comparison/comparison.html" in out
-    assert "Training has paid off from" in out
+    assert "Training pays off from" in out
 
 
 def test_of_a_step_without_a_clock_the_cost_is_unknown(

@@ -72,7 +72,7 @@ def test_a_finished_run_is_shown_with_what_is_known_of_it(tmp_path: Path) -> Non
     assert shown["discriminator"] == ("patch", "8 filters, 910 parameters")
     assert shown["error left, A → B"][0] == "0.125"
     assert "<h1>mine</h1>" in text and "trained on a/b at 256 px" in text
-    assert "Not at its end" not in text and "Train it" not in text
+    assert "Not finished" not in text and "Resume training" not in text
     assert text.count("data-step=") == 4
 
 
@@ -112,7 +112,7 @@ def test_the_names_of_the_domains_are_shown_as_text(tmp_path: Path) -> None:
         ),
         (
             {"model": "autoencoder", "task": "segment", "classes": 3, "channels_b": 1},
-            ["each pixel its class", "75.0%", "mean IoU", "--task=segment"],
+            ["predict the class of each pixel", "75.0%", "mean IoU", "--task=segment"],
             ["discriminator_layers", "b2a"],
         ),
     ],
@@ -147,7 +147,7 @@ def test_a_converted_run_has_no_curves_and_says_so(tmp_path: Path) -> None:
     files.checkpoints.mkdir()
     (files.checkpoints / "step-00000000.index").touch()
     text = page_of(files)
-    assert "as a conversion leaves them" in text and "not been trained here" in text
+    assert "converted networks" in text and "not been trained here" in text
     assert text.count('class="missing"') == 4
 
 
@@ -176,7 +176,7 @@ def test_the_commands_are_those_of_this_run(tmp_path: Path, monkeypatch) -> None
     root = Path("my runs/x")
     make_run(root, data="photos & more", lambda_cycle=5.0, jit_compile=True, max_steps=60)
     text = html.unescape(report_run(root).read_text())
-    assert "a2b --input=pictures" in text and "'--workdir=my runs/x'" in text
+    assert "a2b --input=images" in text and "'--workdir=my runs/x'" in text
     assert str(tmp_path) not in text
     last = re.findall(r"<pre>(.*?)</pre>", text, re.DOTALL)[-1]
     words = shlex.split(last.replace("\\\n", ""))
