@@ -30,14 +30,14 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Contest:
-    """A comparison with what is needed to read it.
+    """A comparison and its setting.
 
     Attributes:
-        comparison: Pictures and figures by method.
-        costs: Of training and of painting.
-        style: The one picture whose style was taken, uint8 `(height, width, 3)`.
-        setting: What was compared, and how: names with values for JSON.
-        names: What people call domains A and B.
+        comparison: Images and metrics by method.
+        costs: Costs of training and of neural style.
+        style: The style image, uint8 `(height, width, 3)`.
+        setting: The settings of the comparison, as JSON values by name.
+        names: The names of domains A and B that people read.
     """
 
     comparison: Comparison
@@ -57,17 +57,17 @@ class Contest:
 
     @property
     def target(self) -> str:
-        """What people call the domain that images were translated to."""
+        """The name of the target domain that people read."""
         return self.direction.ordered(*self.names)[1]
 
     def titles(self) -> list[str]:
-        """Returns what people call the input, the methods and the target, in their order."""
+        """Return the titles of the input, the methods and the target, in their order."""
         source, _ = self.direction.ordered(*self.names)
         shown = {INPUT: shortened(source), TRUTH: "target"}
         return [shown.get(name, name) for name in self.comparison.pictures]
 
     def rows(self) -> list[tuple[str, list[str]]]:
-        """Returns the figures as text: a title, and a cell for each method."""
+        """Return the metrics as text: a title and one cell per method."""
         figures = self.comparison.figures
         return [
             (title, [_cell(found, kind, digits) for found in figures.values()])
@@ -76,7 +76,7 @@ class Contest:
         ]
 
     def summary(self) -> str:
-        """Lays out figures and costs for a terminal."""
+        """Format metrics and costs for a terminal."""
         names = self.titles()
         widths = [max(len(name), 16) + 2 for name in names]
         lines = [f"{'':28}" + "".join(f"{n:>{w}}" for n, w in zip(names, widths, strict=True))]
@@ -86,7 +86,7 @@ class Contest:
         return "\n".join([*lines, "", *self.cost_sentences()])
 
     def cost_sentences(self) -> list[str]:
-        """Says in words what training costs, and from when on that has paid off."""
+        """Describe the cost of training and the number of images from which it pays off."""
         costs = self.costs
         if costs.training is None:
             return ["The cost of training is not known, because it was not recorded."]
@@ -102,14 +102,14 @@ class Contest:
 
 
 def write_comparison(folder: Path, contest: Contest) -> Path:
-    """Writes `comparison.html`, `.png` and `.json`.
+    """Write `comparison.html`, `.png` and `.json`.
 
     Args:
-        folder: Where to.
-        contest: What was found.
+        folder: Folder for the files.
+        contest: The comparison.
 
     Returns:
-        The page's path.
+        The path of the page.
     """
     page = folder / "comparison.html"
     found = contest.comparison
@@ -136,7 +136,7 @@ def write_comparison(folder: Path, contest: Contest) -> Path:
 
 
 def _draw_costs(costs: Costs) -> Figure | None:
-    """Draws what a number of pictures costs either way, on logarithmic scales."""
+    """Plot the cost of both ways against the number of images, on logarithmic scales."""
     if costs.training is None:
         return None
     last = 10 * max(costs.break_even or 100, 10)

@@ -1,4 +1,4 @@
-"""A run as one page: what was trained, how it went, what came of it, and what to do with it."""
+"""The report page of a run: settings, curves, results and next steps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ from cyclegan_tf.evaluation.figures import page_rows
 from cyclegan_tf.evaluation.page import Stored, write_page
 from cyclegan_tf.images.sheets import spread
 
-# A page of 8 MB is still sent by mail; as text, pictures take a third more than as files.
+# Mail servers accept 8 MB. Images embedded as text take a third more space than as files.
 SAMPLES_BYTES, GALLERY_BYTES = 4_000_000, 1_200_000
 MOST_SAMPLES = 24
 
 
 class Option(NamedTuple):
-    """An option of a run, as text: what it has, what it has by default, and what it is."""
+    """An option of a run as text: its value, its default and its meaning."""
 
     name: str
     value: str
@@ -28,7 +28,7 @@ class Option(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """A thing worth knowing at first sight."""
+    """One entry of the summary at the top of the page."""
 
     title: str
     value: str
@@ -36,7 +36,7 @@ class Fact(NamedTuple):
 
 
 class Command(NamedTuple):
-    """Something to do next, in words and as a command line."""
+    """A suggested next step, in words and as a command line."""
 
     title: str
     line: str
@@ -44,24 +44,24 @@ class Command(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What is to be said of a run; what there is none of is said, too.
+    """The contents of a run's report; missing parts are listed on the page.
 
     Attributes:
-        name: Of the run.
-        lead: What was trained, in a sentence.
-        state: How far it has come, in sentences.
-        facts: What to know at first sight.
-        changed: The options that differ from their defaults.
-        others: The other ones, by group.
-        steps: Those at which metrics were recorded, int64 `(lines,)`, ascending.
-        metrics: By name, float64 `(lines,)`; NaN where there is no number.
-        gan_mode: The adversarial loss, if there is one.
-        samples: Sheets by the step they were drawn at, ascending.
-        gallery: The sheet of test pictures, if there is one.
-        figures: Those of an `Evaluation`, if there are any.
-        final: Whether the run has reached its end, or that is not known.
-        commands: What can be done next.
-        names: What people call domains A and B.
+        name: Name of the run.
+        lead: One sentence about the model and its data.
+        state: Sentences about an unfinished run.
+        facts: The summary at the top.
+        changed: Options that differ from their defaults.
+        others: All other options, by group.
+        steps: Recorded steps, int64 `(lines,)`, ascending.
+        metrics: Values by name, each float64 `(lines,)`; NaN is a gap.
+        gan_mode: The adversarial loss; empty without one.
+        samples: Sample sheets by step, ascending.
+        gallery: The sheet of test images, if it exists.
+        figures: The metrics of an `Evaluation`, if the run was evaluated.
+        final: Whether the run is complete, or its end is unknown.
+        commands: Suggested next steps.
+        names: The names of domains A and B that people read.
     """
 
     name: str
@@ -82,14 +82,14 @@ class Report:
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Writes the page, whole or not at all; with all pictures, it stays below 8 MB.
+    """Write the page atomically, with all images below 8 MB.
 
     Args:
-        path: Where to.
-        report: What it says. Pictures that cannot be read are left out, and named in the page.
+        path: File of the page.
+        report: Its contents. The page names the images that cannot be read.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the page cannot be written.
     """
     lines = len(report.steps)
     chosen = spread(list(report.samples), MOST_SAMPLES)
@@ -109,7 +109,7 @@ def write_report(path: Path, report: Report) -> None:
         gallery=gallery,
         columns=columns,
         rows=rows,
-        pictures=_pictures(report.figures or {}),
+        pictures=_image_counts(report.figures or {}),
         unreadable=unreadable,
     )
 
@@ -122,6 +122,6 @@ def _read(path: Path, most_bytes: int, unreadable: list[str], longer: int = 1600
         return None
 
 
-def _pictures(figures: Mapping[str, Any]) -> str:
+def _image_counts(figures: Mapping[str, Any]) -> str:
     counts = {str(found["pictures"]) for found in figures.values() if "pictures" in found}
     return " and ".join(sorted(counts))

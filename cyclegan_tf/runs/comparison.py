@@ -1,4 +1,4 @@
-"""An opened run beside neural style, on the data it was trained on."""
+"""The comparison of a run with neural style, on the data the run was trained on."""
 
 import time
 from collections.abc import Iterator
@@ -47,9 +47,9 @@ def compare_run(
     domain_images: int | None = None,
     init: str = "content",
 ) -> tuple[Path, Contest]:
-    """Compares a run with neural style on test images, see `Run.compare`.
+    """Compare a run with neural style on test images, see `Run.compare`.
 
-    The style comes from training images, as does what the run has learned.
+    The style comes from training images, like the knowledge of the run.
 
     Args:
         run: The trained run.
@@ -72,7 +72,9 @@ def compare_run(
     backbone = load_backbone(**asdict(network or BackboneOptions()), seed=options.seed)
     test, train = (Data.load(config, split) for split in ("test", "train"))
     if test is None or train is None:
-        raise UserError("the data has no test split, and training pictures would be no test")
+        raise UserError(
+            "the data has no test split; training images would not be a fair comparison"
+        )
     inputs, targets = _pictures(config, test, direction)
     _, trained_on = _pictures(config, train, direction)
     domain = list(islice(trained_on, domain_images))
@@ -82,14 +84,14 @@ def compare_run(
     average = gram_matrices(backbone, bar, list(options.style_weights))
     preparation = time.perf_counter() - start
     shown, truths = list(islice(inputs, images)), list(targets)
-    translate(shown[0])  # What has to be compiled is no part of a picture's cost.
+    translate(shown[0])  # Compiles the graph, which does not count as the time of an image.
     found = compare(
         shown,
         {
             MODELS[config.model.model]: translate,
-            ONE: lambda picture: stylize(picture, [one], backbone, options, init=init),
-            DOMAIN: lambda picture: stylize(
-                picture, [], backbone, options, init=init, style_targets=average
+            ONE: lambda image: stylize(image, [one], backbone, options, init=init),
+            DOMAIN: lambda image: stylize(
+                image, [], backbone, options, init=init, style_targets=average
             ),
         },
         truths,
@@ -122,7 +124,7 @@ def compare_run(
 
 
 def _cost_of_training(run: Run) -> dict[str, Any]:
-    """What training took, up to a step if one was chosen, and on what, if that was recorded."""
+    """Return the recorded time and device of training up to the chosen step; None if unknown."""
     clock = read_clock(run.origin.workdir.clock)
     if clock is None or run.origin.step not in (None, clock["step"]):
         return {"training": None, "training_device": None}
@@ -134,18 +136,15 @@ def _translation(run: Run, direction: str) -> ImageFunction:
     channels = {config.data.channels_a, config.data.channels_b if config.needs_b else 3}
     if assembly.segments(config) or not channels <= {1, 3}:
         raise UserError(
-            "neural style paints grey and colour pictures; this run is about label maps or "
-            "transparency"
+            "neural style needs grey or colour images; this run uses label maps or transparency"
         )
     own = translator(generator)
-    return lambda picture: as_rgb(
-        own(np.ascontiguousarray(picture[..., : generator.input_shape[-1]]))
-    )
+    return lambda image: as_rgb(own(np.ascontiguousarray(image[..., : generator.input_shape[-1]])))
 
 
 def _pictures(
     config: Config, data: Data, direction: str
 ) -> tuple[Iterator[np.ndarray], Iterator[np.ndarray]]:
-    """Gives a split's pictures of the domain that is translated, and of the other one."""
-    a, b = (map(as_rgb, pictures) for pictures in assembly.evaluation_levels(config, data))
+    """Return the images of the source domain and of the target domain of a split."""
+    a, b = (map(as_rgb, images) for images in assembly.evaluation_levels(config, data))
     return Direction(direction).ordered(a, b)

@@ -1,4 +1,4 @@
-"""The report of a run, gathered from its workdir, which may be all that there is."""
+"""The report of a run, gathered from its workdir alone."""
 
 import logging
 import shlex
@@ -21,14 +21,14 @@ _log = logging.getLogger(__name__)
 
 
 def report_run(workdir: str | Path, output: str | Path | None = None) -> Path:
-    """Writes the report of a run, in whatever state that is; of the run, it only reads.
+    """Write the report of a run, finished or not, without changing the run.
 
     Args:
-        workdir: Of the run.
-        output: The page's file; `report.html` in the workdir by default.
+        workdir: Folder of the run.
+        output: File of the page; by default `report.html` in the workdir.
 
     Returns:
-        The page's path.
+        The path of the page.
 
     Raises:
         UserError: If there is no run, or the page cannot be written.
@@ -40,16 +40,16 @@ def report_run(workdir: str | Path, output: str | Path | None = None) -> Path:
         write_report(page, gather(files, config))
     except OSError as error:
         raise UserError(
-            f"cannot write the report to {page}: {error}; `output=FILE` takes another place"
+            f"cannot write the report to {page}: {error}; choose another file with `output`"
         ) from error
     return page
 
 
 def report_if_possible(workdir: str | Path) -> Path | None:
-    """As `report_run`, for the end of a training, which no report may turn into a failure.
+    """Write the report at the end of training, which must not fail because of it.
 
     Returns:
-        None if it could not be written; a line in the log says why.
+        The path of the page; None if it cannot be written, and the log says why.
     """
     try:
         return report_run(workdir)
@@ -62,11 +62,11 @@ def report_if_possible(workdir: str | Path) -> Path | None:
 
 
 def gather(files: Workdir, config: Config) -> Report:
-    """Reads what a report says of a run.
+    """Read the contents of a report from the files of a run.
 
     Args:
-        files: Of the run.
-        config: Its configuration.
+        files: Files of the run.
+        config: Configuration of the run.
     """
     steps, metrics = read_metrics(files.metrics)
     description = read_json(files.description) or {}
@@ -76,7 +76,7 @@ def gather(files: Workdir, config: Config) -> Report:
     stop = description.get("stop_step")
     figures = read_json(files.evaluation)
     unfinished = stop is not None and step < stop
-    # Runs of former versions do not say where they end, but are evaluated there.
+    # Earlier versions did not store the last step, but evaluated the run there.
     goes_on = figures is None if stop is None else unfinished
     changed, others = _options(config)
     return Report(
@@ -99,7 +99,7 @@ def gather(files: Workdir, config: Config) -> Report:
 
 
 def _step(steps: np.ndarray, clock: dict[str, Any] | None, checkpoints: list[int]) -> int:
-    """Returns the last step that anything is known of."""
+    """Return the last recorded step."""
     return max([*steps[-1:].tolist(), *([clock["step"]] if clock else []), *checkpoints, 0])
 
 
@@ -173,18 +173,18 @@ def _facts(
 
 
 def _counts(images: dict[str, int], names: tuple[str, str]) -> str:
-    # A model that does not look at domain B counts A only.
+    # Models without domain B count A only.
     return " + ".join(f"{count:,} {n}" for count, n in zip(images.values(), names, strict=False))
 
 
 def _size(filters: int, parameters: dict[str, int], kind: str) -> str:
-    # They come in twos where there are two ways, and are alike, or almost.
+    # With two directions there are two networks of a kind, of (almost) the same size.
     count = next((n for name, n in parameters.items() if name.startswith(kind)), None)
     return f"{filters} filters" + (f", {count:,} parameters" if count else "")
 
 
 def _options(config: Config) -> tuple[list[Option], dict[str, list[Option]]]:
-    """Divides the options that the model has into those that were changed, and the others."""
+    """Split the options of the model into changed and default ones."""
     model = config.model.model
     changed, others = [], dict[str, list[Option]]()
     for (group, option, value), (_, _, default) in zip(
@@ -210,14 +210,14 @@ def _commands(
     root = files.root
     first = [Command("Resume training.", _command("train", root))] if goes_on else []
     a, b = config.domain_names
-    other = " (or b2a, the other way)" if config.model.model == "cyclegan" else ""
-    pictures = ("--direction=a2b", "--input=images", "--output=translated")
+    other = " (or b2a for the opposite direction)" if config.model.model == "cyclegan" else ""
+    paths = ("--direction=a2b", "--input=images", "--output=translated")
     again = [f"--{option.name}={option.value}" for option in changed]
     return [
         *first,
         Command(
             f"Translate an image, a folder or a clip from {a} to {b}{other}.",
-            _command("translate", root, *pictures),
+            _command("translate", root, *paths),
         ),
         Command("Evaluate the run on the test images.", _command("evaluate", root)),
         Command(
@@ -235,5 +235,5 @@ def _commands(
 
 def _command(name: str, workdir: str | Path, *flags: str) -> str:
     words = [f"python -m cyclegan_tf.{name}", shlex.quote(f"--workdir={workdir}")]
-    # Many go on in further lines, as a shell takes it.
+    # A long command is split over several lines, as a shell accepts it.
     return (" \\\n    " if len(flags) > 3 else " ").join([*words, *map(shlex.quote, flags)])
