@@ -5,7 +5,7 @@ import os
 import warnings
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # The only setting that importing this package changes; TensorFlow reads it once, at import. oneDNN
 # kernels are on by default on some CPUs only, and faster on all CPUs with AVX2.
