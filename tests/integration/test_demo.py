@@ -85,5 +85,5 @@ def test_without_gradio_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)
     monkeypatch.delitem(sys.modules, "cyclegan_tf.serving.demo_page", raising=False)
-    with pytest.raises(UserError, match=r"pip install '.\[demo\]'"):
+    with pytest.raises(UserError, match=r"pip install 'cyclegan_tf\[demo\]'"):
         demo.main(["demo", f"--workdir={trained}"])
