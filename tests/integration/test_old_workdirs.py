@@ -100,11 +100,10 @@ def test_it_evaluates_to_the_stored_figures(workdir: Path) -> None:
     command = run("evaluate", f"--workdir={workdir}")
     assert command.status == 0, command.err
     assert values(path.read_text()) == pytest.approx(values(before), rel=1e-3)
-    np.testing.assert_allclose(
-        read_image(workdir / "gallery.png").astype(int),
-        read_image(STORED / "run/gallery.png").astype(int),
-        atol=1,
-    )
+    # The headings above the images have changed, the images below have not.
+    now, then = (read_image(root / "gallery.png")[-208:] for root in (workdir, STORED / "run"))
+    assert len(now) == 208
+    np.testing.assert_allclose(now.astype(int), then.astype(int), atol=1)
 
 
 def test_it_exports(workdir: Path, tmp_path: Path) -> None:

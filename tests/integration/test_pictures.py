@@ -49,7 +49,7 @@ def test_training_and_translation_see_the_same_pixels(
 
 def test_more_than_a_quarter_of_bad_pictures_is_an_error(zoo: Path, tmp_path: Path) -> None:
     picture_zoo.write(tmp_path, GOOD | BAD)
-    with pytest.raises(UserError, match=r"trainA: too many of the 22 pictures.*bomb\.png"):
+    with pytest.raises(UserError, match=r"trainA: too many of the 22 images.*bomb\.png"):
         as_in_training(tmp_path)
 
 
