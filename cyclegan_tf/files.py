@@ -14,7 +14,7 @@ from cyclegan_tf.errors import UserError
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Adds a file name to `OSError`s without one, such as the error of a full disk.
+    """Adds a file name to an `OSError` without one, such as the error of a full disk.
 
     Args:
         path: The file that the block writes.

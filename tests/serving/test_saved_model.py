@@ -91,7 +91,7 @@ def test_label_maps_and_other_formats(tmp_path):
 
 def test_a_folder_of_samples_has_to_hold_some(small_generators, tmp_path):
     (tmp_path / "none").mkdir()
-    with pytest.raises(UserError, match="none contains no images"):
+    with pytest.raises(UserError, match="none` contains no images"):
         export(small_generators, tmp_path / "m", ORIGIN, samples=tmp_path / "none")
 
 
