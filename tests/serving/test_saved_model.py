@@ -115,7 +115,7 @@ def test_a_version_that_fails_a_check_is_not_published(tmp_path):
 
 @pytest.mark.parametrize("flag", ["version", "max_pixels"])
 def test_numbers_start_at_one(small_generators, tmp_path, flag):
-    with pytest.raises(UserError, match=f"--{flag}=0: expected at least 1"):
+    with pytest.raises(UserError, match=f"`{flag}=0`: expected at least 1"):
         export(small_generators, tmp_path / "m", ORIGIN, **{flag: 0})
 
 
