@@ -11,12 +11,11 @@ throughput that the machine can reach.
 
 import json
 import statistics
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+import networks
 import numpy as np
 import turns
 from absl import app, flags
@@ -43,6 +42,7 @@ class Case:
         return f"{self.size} px, {self.blocks} blocks, batch {self.batch}"
 
 
+TASKS = ("train", "infer", "convolve")
 CASES = {"128": Case(128, 6, 1, 2), "256": Case(256, 9, 1, 1), "64": Case(64, 6, 8, 1)}
 
 
@@ -69,7 +69,7 @@ def measure(name: str, case: Case) -> dict[str, Any]:
     workers = {
         side: turns.Worker(__file__, _THREADS.value, side=side, case=name) for side in turns.SIDES
     }
-    seconds = turns.take_turns(workers, ("train", "infer", "convolve"), _ROUNDS.value)
+    seconds = turns.take_turns(workers, dict.fromkeys(workers, TASKS), _ROUNDS.value)
     about = {side: worker.finish() for side, worker in workers.items()}
     row: dict[str, Any] = {"case": case.name, "threads": _THREADS.value, **asdict(case)}
     for task in ("train", "infer"):
@@ -95,16 +95,12 @@ def ours(case: Case, _: str) -> tuple[Tasks, Callable[[], dict[str, float]]]:
     import_tensorflow()
     import tensorflow as tf
 
-    from cyclegan_tf.config.config import Config
-    from cyclegan_tf.runs.assembly import build_model
     from cyclegan_tf.training.loop import distributed_step
     from cyclegan_tf.translation.network import frozen
 
     tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
     tf.config.threading.set_inter_op_parallelism_threads(_THREADS.value)
-    options = {"generator": f"resnet_{case.blocks}", "load_size": case.size}
-    config = Config().replace({**options, "crop_size": case.size, "batch_size": case.batch})
-    model = build_model(config.validate(), steps_per_epoch=1000)
+    model = networks.our_model(networks.our_config(case.size, case.blocks, case.batch))
     step = distributed_step(tf.distribute.get_strategy(), model.train_step)
     rng = np.random.default_rng(0)
     shape = (case.batch, case.size, case.size, 3)
@@ -158,24 +154,15 @@ def pytorch(case: Case, layout: str) -> tuple[Tasks, Callable[[], dict[str, floa
     """Prepares the reference's step and inference, and PyTorch's bare convolution."""
     import torch
 
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    import pytorch_reference as reference
-
     torch.set_num_threads(_THREADS.value)
-    memory = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[layout]
-    networks = [reference.ResnetGenerator(case.blocks) for _ in range(2)]
-    networks += [reference.PatchDiscriminator() for _ in range(2)]
-    model = reference.CycleGAN(*networks).to(memory_format=memory)
-    a, b = (
-        torch.rand(case.batch, 3, case.size, case.size).mul(2).sub(1).to(memory_format=memory)
-        for _ in range(2)
-    )
+    model, a, b = networks.pytorch_model(case.size, case.blocks, case.batch, layout)
 
     def infer() -> None:
         with torch.inference_mode():
             model.generator_ab(a)
 
     side = case.size // 4
+    memory = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[layout]
     x = torch.rand(case.batch, 256, side + 2, side + 2).to(memory_format=memory).requires_grad_()
     kernel = torch.rand(256, 256, 3, 3).to(memory_format=memory).requires_grad_()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import networks
 import numpy as np
 import run_step
 from absl import app, flags
@@ -37,13 +38,8 @@ def build(case: str, precision: str) -> tuple[Any, tuple[Any, Any]]:
     """Builds the model and two batches of a case."""
     import tensorflow as tf
 
-    from cyclegan_tf.config.config import Config
-    from cyclegan_tf.runs.assembly import build_model
-
     size, blocks, batch = map(int, case.split("x"))
-    options = {"generator": f"resnet_{blocks}", "load_size": size, "crop_size": size}
-    options |= {"batch_size": batch, "precision": precision}
-    model = build_model(Config().replace(options).validate(), steps_per_epoch=1000)
+    model = networks.our_model(networks.our_config(size, blocks, batch, precision))
     shape = [batch, size, size, 3]
     batches = (tf.constant(run_step.argument(i, shape, "float32", 0.5)) for i in range(2))
     return model, tuple(batches)

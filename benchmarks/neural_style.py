@@ -74,7 +74,7 @@ def measure(name: str, case: Case, weights: str) -> dict[str, Any]:
     workers = {
         side: turns.Worker(__file__, _THREADS.value, side=side, **options) for side in turns.SIDES
     }
-    seconds = turns.take_turns(workers, OPTIMIZERS, _ROUNDS.value)
+    seconds = turns.take_turns(workers, dict.fromkeys(workers, OPTIMIZERS), _ROUNDS.value)
     about = {side: worker.finish() for side, worker in workers.items()}
     row: dict[str, Any] = {"case": f"{case.size} px", "threads": _THREADS.value, **asdict(case)}
     row |= {task: turns.compare(seconds, task, "iterations") for task in OPTIMIZERS}

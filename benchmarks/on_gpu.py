@@ -13,6 +13,7 @@ the CPU, each from the same weights, and the losses are compared. Needs
 import itertools
 from typing import Any
 
+import networks
 import numpy as np
 import run_step
 import turns
@@ -75,20 +76,16 @@ def ours(
     import_tensorflow()
     import tensorflow as tf
 
-    from cyclegan_tf.config.config import Config
-    from cyclegan_tf.runs.assembly import build_model
     from cyclegan_tf.training import loop
     from cyclegan_tf.training.distribution import device_name
     from cyclegan_tf.translation.network import frozen
 
     tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
-    options = {"generator": f"resnet_{blocks}", "load_size": size, "crop_size": size}
-    options |= {"batch_size": batch, "precision": precision}
-    config = Config().replace(options).validate()
+    config = networks.our_config(size, blocks, batch, precision)
     facts: dict[str, Any] = {"tensorflow": tf.__version__, "device": device_name()}
     if _CHECK.value:
         facts["losses_off"] = losses_off(config)
-    model = build_model(config, steps_per_epoch=1000)
+    model = networks.our_model(config)
     rng = np.random.default_rng(0)
     a, b = (tf.constant(rng.uniform(-1, 1, (batch, size, size, 3)), tf.float32) for _ in range(2))
     gpu = bool(tf.config.list_physical_devices("GPU"))
@@ -144,21 +141,25 @@ def losses_off(config: Any) -> float:
     """
     import tensorflow as tf
 
-    from cyclegan_tf.runs.assembly import build_model
-
     with tf.device("CPU:0"):
-        reference = build_model(config.replace({"precision": "float32"}), steps_per_epoch=1000)
-    model = build_model(config, steps_per_epoch=1000)
+        reference = networks.our_model(config.replace({"precision": "float32"}))
+    model = networks.our_model(config)
     steps = [tf.function(network.train_step) for network in (reference, model)]
+    start = reference.state()
+    # A loss scale has no counterpart in float32.
+    pairs = [
+        (variable, start[group][name])
+        for group, variables in model.state().items()
+        if group != "loss_scale"
+        for name, variable in variables.items()
+    ]
     rng = np.random.default_rng(1)
     shape = (config.data.batch_size, config.data.crop_size, config.data.crop_size, 3)
     worst = 0.0
     for _ in range(10):
         a, b = (tf.constant(rng.uniform(-1, 1, shape), tf.float32) for _ in range(2))
-        for group, variables in model.state().items():
-            for name, variable in variables.items():
-                if group in reference.state():
-                    variable.assign(reference.state()[group][name])
+        for variable, value in pairs:
+            variable.assign(value)
         with tf.device("CPU:0"):
             expected = steps[0]((a, b))
         losses = steps[1]((a, b))

@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import networks
 import numpy as np
 import turns
 
@@ -144,9 +145,6 @@ def pytorch(size: int, blocks: int, batch: int, precision: str) -> tuple[Tasks, 
     """Prepares the reference: eager, compiled network by network, and compiled as a whole."""
     import torch
 
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    import pytorch_reference as reference
-
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
@@ -158,19 +156,9 @@ def pytorch(size: int, blocks: int, batch: int, precision: str) -> tuple[Tasks, 
             return contextlib.nullcontext()
         return torch.autocast(device, getattr(torch, precision))
 
-    def model() -> Any:
+    def build() -> Any:
         torch.manual_seed(0)
-        networks = [reference.ResnetGenerator(blocks) for _ in range(2)]
-        networks += [reference.PatchDiscriminator() for _ in range(2)]
-        return reference.CycleGAN(*networks).to(device, memory_format=torch.channels_last)
-
-    a, b = (
-        torch.rand(batch, 3, size, size, device=device)
-        .mul(2)
-        .sub(1)
-        .to(memory_format=torch.channels_last)
-        for _ in range(2)
-    )
+        return networks.pytorch_model(size, blocks, batch, device=device)
 
     def add(name: str, model: Any, generator: Any) -> None:
         def train() -> None:
@@ -197,14 +185,14 @@ def pytorch(size: int, blocks: int, batch: int, precision: str) -> tuple[Tasks, 
                 facts[f"{task} {name} peak_gib"] = torch.cuda.max_memory_allocated() / 2**30
                 torch.cuda.reset_peak_memory_stats()
 
-    eager = model()
+    eager, a, b = build()
     add("eager", eager, eager.generator_ab)
-    compiled = model()
+    compiled, *_ = build()
     for name in ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b"):
         getattr(compiled, name).compile()
     add("compiled", compiled, compiled.generator_ab)
     if device == "cuda":
-        whole = model()
+        whole, *_ = build()
         for name in ("generator_losses", "discriminator_losses"):
             setattr(whole, name, torch.compile(getattr(whole, name), mode="reduce-overhead"))
         step = whole.step
@@ -247,14 +235,10 @@ def measure(workers: dict[tuple[str, str], turns.Worker], rounds: int) -> list[d
     about = {key: asked[key].result() for key in workers}
     rows = []
     for case in dict.fromkeys(case for case, _ in workers):
-        seconds: dict[str, list[float]] = {}
         sides = {side: worker for (of, side), worker in workers.items() if of == case}
-        for number in range(rounds + 1):
-            for side, worker in sides.items():
-                for task in about[case, side]["tasks"]:
-                    took = worker.ask(task)
-                    if number:
-                        seconds.setdefault(f"{side} {task}", []).append(took)
+        tasks = {side: about[case, side]["tasks"] for side in sides}
+        taken = turns.take_turns(sides, tasks, rounds)
+        seconds = {f"{side} {t}": took for side in sides for t, took in taken[side].items()}
         row = {
             "case": case,
             "seconds": {name: float(np.median(took)) for name, took in seconds.items()},

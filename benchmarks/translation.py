@@ -76,9 +76,8 @@ def measure(name: str, case: Case, folder: Path) -> dict[str, Any]:
         side: Worker(__file__, _THREADS.value, side=side, case=name, folder=str(folder))
         for side in SIDES
     }
-    seconds = {
-        side: times[TASK] for side, times in take_turns(workers, [TASK], _ROUNDS.value).items()
-    }
+    taken = take_turns(workers, dict.fromkeys(workers, [TASK]), _ROUNDS.value)
+    seconds = {side: times[TASK] for side, times in taken.items()}
     for worker in workers.values():
         worker.finish()
     median = {side: statistics.median(times) for side, times in seconds.items()}

@@ -85,12 +85,23 @@ def serve(
         print((time.perf_counter() - start) / counts[task], flush=True)
 
 
-def take_turns(workers: Mapping[str, Worker], tasks: Iterable[str], rounds: int) -> Seconds:
-    """Times every task on every side in turn, for some rounds after one warm-up round."""
-    seconds: Seconds = {side: {task: [] for task in tasks} for side in workers}
+def take_turns(
+    workers: Mapping[str, Worker], tasks: Mapping[str, Iterable[str]], rounds: int
+) -> Seconds:
+    """Times every side's tasks in turn, for some rounds after one warm-up round.
+
+    Args:
+        workers: The processes, by side.
+        tasks: The names of each side's tasks. All sides run a task before the next one starts.
+        rounds: Timed rounds.
+    """
+    seconds: Seconds = {side: {task: [] for task in tasks[side]} for side in workers}
+    order = dict.fromkeys(task for side in workers for task in seconds[side])
     for number in range(rounds + 1):
-        for task in tasks:
+        for task in order:
             for side, worker in workers.items():
+                if task not in seconds[side]:
+                    continue
                 took = worker.ask(task)
                 if number:  # The first round includes compilation and warm-up.
                     seconds[side][task].append(took)

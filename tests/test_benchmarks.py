@@ -19,7 +19,7 @@ def run_step(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     import run_step
 
     yield run_step
-    for name in ("run_step", "turns", "export_step"):
+    for name in ("run_step", "turns", "export_step", "networks"):
         sys.modules.pop(name, None)
 
 
@@ -53,6 +53,25 @@ def test_the_table_compares_the_fastest_modes(run_step: Any) -> None:
         *("8x1x1/float32", "train", "10.00 (train xla)", "5.00 (compiled)", "0.50"),
         *("50.00", "5.00"),
     ]
+
+
+def test_sides_take_turns_at_the_tasks_that_they_have(run_step: Any) -> None:
+    asked = []
+
+    class Side:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def ask(self, task: str) -> float:
+            asked.append((self.name, task))
+            return float(len(asked))
+
+    sides = {name: Side(name) for name in ("ours", "theirs")}
+    tasks = {"ours": ["train", "infer"], "theirs": ["train"]}
+    seconds = run_step.turns.take_turns(sides, tasks, rounds=1)
+    # The first round, of three answers, warms up.
+    assert seconds == {"ours": {"train": [4.0], "infer": [6.0]}, "theirs": {"train": [5.0]}}
+    assert asked == 2 * [("ours", "train"), ("theirs", "train"), ("ours", "infer")]
 
 
 def test_files_are_grouped_by_case(run_step: Any) -> None:
