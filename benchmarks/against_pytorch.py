@@ -59,13 +59,13 @@ def main(_: list[str]) -> None:
 
 
 def serve(side: str, case: Case) -> None:
-    """Runs one side, in a separate process."""
+    """Run one side, in a separate process."""
     tasks, facts = (ours if side == "ours" else pytorch)(case, side)
     turns.serve(tasks, {"train": case.steps, "infer": 5 * case.steps, "convolve": 10}, facts)
 
 
 def measure(name: str, case: Case) -> dict[str, Any]:
-    """Runs all sides in turn on a case, and compares their medians."""
+    """Run all sides in turn on a case, and compare their medians."""
     workers = {
         side: turns.Worker(__file__, _THREADS.value, side=side, case=name) for side in turns.SIDES
     }
@@ -89,7 +89,7 @@ Tasks = dict[str, Callable[[], object]]
 
 
 def ours(case: Case, _: str) -> tuple[Tasks, Callable[[], dict[str, float]]]:
-    """Prepares our step, our translation and TensorFlow's bare convolution."""
+    """Prepare our step, our translation and TensorFlow's bare convolution."""
     from cyclegan_tf.cli import import_tensorflow
 
     import_tensorflow()
@@ -125,12 +125,12 @@ def ours(case: Case, _: str) -> tuple[Tasks, Callable[[], dict[str, float]]]:
 
 
 def bare_gflop(case: Case) -> float:
-    """Counts a 3x3 convolution of 256 channels at a quarter of the case's size, with gradients."""
+    """Count a 3x3 convolution of 256 channels at a quarter of the case's size, with gradients."""
     return 3 * 2 * 9 * 256 * 256 * (case.size // 4) ** 2 * case.batch / 1e9
 
 
 def gflop(model: Any, case: Case) -> float:
-    """Counts the operations of a step's convolutions, two per multiplication.
+    """Count the operations of a step's convolutions, two per multiplication.
 
     In a step a generator runs six times, a discriminator twice for the generators and four times
     for itself. Gradients cost two passes, or one if they only pass through to the input.
@@ -151,7 +151,7 @@ def gflop(model: Any, case: Case) -> float:
 
 
 def pytorch(case: Case, layout: str) -> tuple[Tasks, Callable[[], dict[str, float]]]:
-    """Prepares the reference's step and inference, and PyTorch's bare convolution."""
+    """Prepare the reference's step and inference, and PyTorch's bare convolution."""
     import torch
 
     torch.set_num_threads(_THREADS.value)

@@ -47,7 +47,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
 
 
 def main(_: list[str]) -> None:
-    """Trains missing runs, then writes the figure and the metrics."""
+    """Train missing runs, then write the figure and the metrics."""
     root = Path(_WORKDIR.value)
     translations: dict[str, np.ndarray] = {}
     for name, objective in OBJECTIVES.items():
@@ -96,7 +96,7 @@ def _config(objective: dict[str, Any]) -> Config:
 
 
 def _translated(experiment: Experiment) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns all test images, their translations and their targets, uint8."""
+    """Return all test images, their translations and their targets, uint8."""
     test, fit = experiment.test_data, geometry(experiment.config)
     if test is None:
         raise app.UsageError(f"--data={_DATA.value} has no test images")
@@ -107,7 +107,7 @@ def _translated(experiment: Experiment) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def _draw(columns: dict[str, np.ndarray], path: Path) -> None:
-    """Plots evenly spaced images of the test set, one column per title."""
+    """Plot evenly spaced images of the test set, one column per title."""
     count = len(next(iter(columns.values())))
     shown = np.linspace(0, count - 1, min(_ROWS.value, count)).astype(int)
     figure, axes = plt.subplots(

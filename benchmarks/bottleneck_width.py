@@ -38,7 +38,7 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "As in training.")
 
 
 def main(_: list[str]) -> None:
-    """Trains missing runs, then writes the figure and the metrics."""
+    """Train missing runs, then write the figure and the metrics."""
     root = Path(_WORKDIR.value)
     widths = [int(width) for width in _WIDTHS.value]
     experiments = [Experiment(_config(width), root / f"width_{width}") for width in widths]
@@ -88,7 +88,7 @@ def _config(width: int) -> Config:
 
 
 def _images(experiment: Experiment) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Returns training and test images, float32 `(1, height, width, 3)` in [-1, 1] each."""
+    """Return training and test images, float32 `(1, height, width, 3)` in [-1, 1] each."""
     test, fit = experiment.test_data, geometry(experiment.config)
     if test is None:
         raise app.UsageError(f"--data={_DATA.value} has no test images")
@@ -105,7 +105,7 @@ def _figures(reconstructed: Sequence[np.ndarray], targets: Sequence[np.ndarray])
 
 
 def principal_components(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Computes the principal components of images.
+    """Compute the principal components of images.
 
     Args:
         images: Float `(number, height, width, channels)`.
@@ -123,7 +123,7 @@ def principal_components(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def project(images: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """Encodes images by their coefficients of some components, and reconstructs them."""
+    """Encode images by their coefficients of some components, and reconstruct them."""
     code = (images.reshape(len(images), -1) - mean) @ components.T
     return (code @ components + mean).reshape(images.shape)
 

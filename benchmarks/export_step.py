@@ -35,7 +35,7 @@ def main(_: list[str]) -> None:
 
 
 def build(case: str, precision: str) -> tuple[Any, tuple[Any, Any]]:
-    """Builds the model and two batches of a case."""
+    """Build the model and two batches of a case."""
     import tensorflow as tf
 
     size, blocks, batch = map(int, case.split("x"))
@@ -46,7 +46,7 @@ def build(case: str, precision: str) -> tuple[Any, tuple[Any, Any]]:
 
 
 def export(case: str, precisions: list[str]) -> None:
-    """Exports the modules of a case."""
+    """Export the modules of a case."""
     from cyclegan_tf.models import hardware
 
     steps = {}
@@ -63,21 +63,21 @@ def export(case: str, precisions: list[str]) -> None:
 
 
 def train_step(model: Any) -> Any:
-    """Returns the training step of two batches, a function compiled by XLA."""
+    """Return the training step of two batches, a function compiled by XLA."""
     import tensorflow as tf
 
     return tf.function(lambda a, b: model.train_step((a, b)), jit_compile=True)
 
 
 def inference(model: Any) -> Any:
-    """Returns the generator from A to B, a function compiled by XLA."""
+    """Return the generator from A to B, a function compiled by XLA."""
     import tensorflow as tf
 
     return tf.function(lambda a: model.generator_ab(a, training=False), jit_compile=True)
 
 
 def expected_results(case: str, about: dict[str, Any]) -> dict[str, Any]:
-    """Computes a float32 step on this CPU, with the CPU branches of the code.
+    """Compute a float32 step on this CPU, with the CPU branches of the code.
 
     Args:
         case: Name of the case.
@@ -108,7 +108,7 @@ def expected_results(case: str, about: dict[str, Any]) -> dict[str, Any]:
 
 
 def captured_variables(model: Any, concrete: Any) -> list[tuple[str, Any]]:
-    """Lists the variables that a function captures, by their names in checkpoints.
+    """List the variables that a function captures, by their names in checkpoints.
 
     Raises:
         RuntimeError: If it captures anything other than variables.
@@ -126,7 +126,7 @@ def captured_variables(model: Any, concrete: Any) -> list[tuple[str, Any]]:
 
 
 def write(stem: str, model: Any, function: Any, inputs: tuple[Any, ...]) -> dict[str, Any]:
-    """Writes a module and its description, and returns the description."""
+    """Write a module and its description, and return the description."""
     concrete = function.get_concrete_function(*inputs)
     variables = captured_variables(model, concrete)
     hlo = function.experimental_get_compiler_ir(*inputs)(stage="hlo_serialized")

@@ -39,7 +39,7 @@ _UNTIMED = 2  # Untimed steps at the start of a round, for compilation and prefe
 
 
 def main(_: list[str]) -> None:
-    """Prints both medians and their ratio, as text and as one line of JSON."""
+    """Print both medians and their ratio, as text and as one line of JSON."""
     with tempfile.TemporaryDirectory() as folder:
         data = _DATA.value or _generated_images(Path(folder))
         config = Config().replace({**flags.FLAGS.flag_values_dict(), "data": data})
@@ -69,7 +69,7 @@ def main(_: list[str]) -> None:
 def _time(
     step: Callable[[Batch], Mapping[str, tf.Tensor]], batches: Iterator[Batch], steps: int
 ) -> list[float]:
-    """Times a round of steps, in seconds each, including the wait for the batch."""
+    """Time a round of steps, in seconds each, including the wait for the batch."""
     times = []
     for number in range(_UNTIMED + steps):
         start = time.perf_counter()

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def our_config(size: int, blocks: int, batch: int, precision: str = "float32") -> Any:
-    """Returns the configuration of a published CycleGAN for images of `size` px."""
+    """Return the configuration of a published CycleGAN for images of `size` px."""
     from cyclegan_tf.config.config import Config
 
     return Config.of(
@@ -19,7 +19,7 @@ def our_config(size: int, blocks: int, batch: int, precision: str = "float32") -
 
 
 def our_model(config: Any) -> Any:
-    """Builds the compiled model of a configuration."""
+    """Build the compiled model of a configuration."""
     from cyclegan_tf.runs.assembly import build_model
 
     return build_model(config, steps_per_epoch=1000)
@@ -28,7 +28,7 @@ def our_model(config: Any) -> Any:
 def pytorch_model(
     size: int, blocks: int, batch: int, layout: str = "channels_last", device: str = "cpu"
 ) -> tuple[Any, Any, Any]:
-    """Builds the reference of the same size.
+    """Build the reference of the same size.
 
     Args:
         size: Height and width of the images, in pixels.

@@ -58,7 +58,7 @@ def main(_: list[str]) -> None:
 
 
 def save_weights(source: str, path: Path) -> str:
-    """Writes the weights to a file, so that PyTorch's processes need not load TensorFlow."""
+    """Write the weights to a file, so that PyTorch's processes need not load TensorFlow."""
     from cyclegan_tf.cli import import_tensorflow
 
     import_tensorflow()
@@ -69,7 +69,7 @@ def save_weights(source: str, path: Path) -> str:
 
 
 def measure(name: str, case: Case, weights: str) -> dict[str, Any]:
-    """Runs all sides in turn on a case, and compares their medians."""
+    """Run all sides in turn on a case, and compare their medians."""
     options = {"case": name, "weights": weights}
     workers = {
         side: turns.Worker(__file__, _THREADS.value, side=side, **options) for side in turns.SIDES
@@ -84,7 +84,7 @@ def measure(name: str, case: Case, weights: str) -> dict[str, Any]:
 
 
 def serve(side: str, case: Case) -> None:
-    """Runs one side, in a separate process."""
+    """Run one side, in a separate process."""
     rng = np.random.default_rng(0)
     shape = (case.size, case.size, 3)
     images = [rng.integers(0, 256, shape).astype(np.uint8) for _ in range(3)]
@@ -102,7 +102,7 @@ Pictures = list[np.ndarray]
 def ours(
     weights: Weights, images: Pictures, _: str
 ) -> tuple[Tasks, Callable[[], dict[str, float]]]:
-    """Prepares one iteration of each optimizer."""
+    """Prepare one iteration of each optimizer."""
     from cyclegan_tf.cli import import_tensorflow
 
     import_tensorflow()
@@ -151,7 +151,7 @@ class Run:
         threading.Thread(target=self._run, args=(minimize,), daemon=True).start()
 
     def iterate(self) -> None:
-        """Runs one iteration.
+        """Run one iteration.
 
         Raises:
             RuntimeError: If the optimizer has ended.
@@ -178,7 +178,7 @@ class Run:
 def pytorch(
     weights: Weights, images: Pictures, layout: str
 ) -> tuple[Tasks, Callable[[], dict[str, float]]]:
-    """Prepares one iteration of each PyTorch optimizer on the reference's objective."""
+    """Prepare one iteration of each PyTorch optimizer on the reference's objective."""
     import torch
 
     from cyclegan_tf.neural_style.options import StyleOptions

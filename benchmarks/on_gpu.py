@@ -57,7 +57,7 @@ def main(_: list[str]) -> None:
 
 
 def serve(case: str, precision: str) -> None:
-    """Runs one side, in a separate process."""
+    """Run one side, in a separate process."""
     size, blocks, batch = map(int, case.split("x"))
     if _SIDE.value == "ours":
         tasks, facts = ours(size, blocks, batch, precision)
@@ -70,7 +70,7 @@ def serve(case: str, precision: str) -> None:
 def ours(
     size: int, blocks: int, batch: int, precision: str
 ) -> tuple[run_step.Tasks, dict[str, Any]]:
-    """Prepares our step and inference in every requested mode."""
+    """Prepare our step and inference in every requested mode."""
     from cyclegan_tf.cli import import_tensorflow
 
     import_tensorflow()
@@ -135,7 +135,7 @@ class Steps:
 
 
 def losses_off(config: Any) -> float:
-    """Computes the largest relative difference of losses from the CPU's over ten steps.
+    """Compute the largest relative difference of losses from the CPU's over ten steps.
 
     Copies the variables before each step: otherwise rounding errors would accumulate.
     """

@@ -46,7 +46,7 @@ _Result = TypeVar("_Result")
 
 
 def main(_: list[str]) -> None:
-    """Prints medians and ratios of every case and phase."""
+    """Print medians and ratios of every case and phase."""
     everything = {}
     for case, (suffix, side, geometry) in _CASES.items():
         count = _PICTURES.value * (1 if side == 256 else 2)
@@ -69,7 +69,7 @@ def main(_: list[str]) -> None:
 
 
 def _round(data: Path, geometry: Geometry) -> dict[str, dict[str, float]]:
-    """Times opening, decoding all images once, and an epoch, in seconds."""
+    """Time opening, decoding all images once, and an epoch, in seconds."""
     _drop(data)
     opening, sources = _timed(lambda: open_sources(str(data)))
     if sources is None:
@@ -106,7 +106,7 @@ def _compared(seconds: Mapping[str, list[float]], part: str, clock: str) -> str:
 
 
 def _drop(folder: Path) -> None:
-    """Asks the system to drop files from the page cache."""
+    """Ask the system to drop files from the page cache."""
     for path in folder.rglob("*"):
         if path.is_file():
             descriptor = os.open(path, os.O_RDONLY)
@@ -115,7 +115,7 @@ def _drop(folder: Path) -> None:
 
 
 def _make(folder: Path, count: int, suffix: str, side: int) -> None:
-    """Generates images of smooth noise."""
+    """Generate images of smooth noise."""
     generator = np.random.default_rng(0)
     for number in range(count):
         for domain in ("trainA", "trainB"):

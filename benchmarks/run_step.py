@@ -31,7 +31,7 @@ PRECISIONS = {"float32": "float32", "mixed_bfloat16": "bfloat16", "mixed_float16
 
 
 def argument(index: int, shape: list[int], dtype: str, scale: float) -> np.ndarray:
-    """Generates the value of an argument, identically on every machine.
+    """Generate the value of an argument, identically on every machine.
 
     Args:
         index: Index of the argument; seeds the values.
@@ -48,7 +48,7 @@ def argument(index: int, shape: list[int], dtype: str, scale: float) -> np.ndarr
 
 
 def sample(values: np.ndarray) -> list[float]:
-    """Returns up to 64 values at positions that depend only on the number of values."""
+    """Return up to 64 values at positions that depend only on the number of values."""
     flat = np.asarray(values).reshape(-1)
     if flat.size > 64:
         flat = flat[np.random.default_rng(flat.size).choice(flat.size, 64, replace=False)]
@@ -56,13 +56,13 @@ def sample(values: np.ndarray) -> list[float]:
 
 
 def error(values: list[float], expected: list[float]) -> float:
-    """Computes the norm of the difference relative to the norm of the expected values."""
+    """Compute the norm of the difference relative to the norm of the expected values."""
     difference = np.linalg.norm(np.subtract(values, expected))
     return float(difference / max(float(np.linalg.norm(expected)), 1e-30))
 
 
 def load(description: Path) -> tuple[Any, list[Any]]:
-    """Compiles a module for JAX's first device; returns it with its initial arguments.
+    """Compile a module for JAX's first device, and return it with its initial arguments.
 
     Uses internal interfaces of JAX 0.10 and 0.11.
     """
@@ -100,7 +100,7 @@ Tasks = dict[str, Callable[[], object]]
 
 
 def exported(descriptions: dict[str, Path]) -> tuple[Tasks, dict[str, Any]]:
-    """Prepares the exported step and generator, and compares the results of the first step."""
+    """Prepare the exported step and generator, and compare the results of the first step."""
     import jax
 
     facts: dict[str, Any] = {"jax": jax.__version__, "device": jax.devices()[0].device_kind}
@@ -142,7 +142,7 @@ def exported(descriptions: dict[str, Path]) -> tuple[Tasks, dict[str, Any]]:
 
 
 def pytorch(size: int, blocks: int, batch: int, precision: str) -> tuple[Tasks, dict[str, Any]]:
-    """Prepares the reference: eager, compiled network by network, and compiled as a whole."""
+    """Prepare the reference: eager, compiled network by network, and compiled as a whole."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -207,7 +207,7 @@ def pytorch(size: int, blocks: int, batch: int, precision: str) -> tuple[Tasks, 
 
 
 def cases(files: list[Path]) -> dict[str, dict[str, Path]]:
-    """Groups descriptions by case, such as `128x6x1/float32`; each has a step and a generator."""
+    """Group descriptions by case, such as `128x6x1/float32`; each has a step and a generator."""
     found: dict[str, dict[str, Path]] = {}
     for file in files:
         kind, case, precision = file.stem.split("-")
@@ -216,7 +216,7 @@ def cases(files: list[Path]) -> dict[str, dict[str, Path]]:
 
 
 def measure(workers: dict[tuple[str, str], turns.Worker], rounds: int) -> list[dict[str, Any]]:
-    """Prepares all workers concurrently, then times them in turns, case by case.
+    """Prepare all workers concurrently, then time them in turns, case by case.
 
     Args:
         workers: Workers by case and side; one side is `pytorch`.
@@ -253,7 +253,7 @@ def measure(workers: dict[tuple[str, str], turns.Worker], rounds: int) -> list[d
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Renders rows as Markdown: per task our fastest mode against PyTorch's fastest and eager."""
+    """Render rows as Markdown: per task our fastest mode against PyTorch's fastest and eager."""
     lines = ["| case | task | ours, ms | PyTorch's best, ms | ratio | eager, ms | ratio |"]
     lines += ["|" + "---|" * 7]
     for row in rows:
@@ -274,7 +274,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def serve(case: str, side: str, files: list[Path], steps: int) -> None:
-    """Runs one side, in a separate process."""
+    """Run one side, in a separate process."""
     shape, precision = case.split("/")
     size, blocks, batch = map(int, shape.split("x"))
     if side == "exported":

@@ -70,7 +70,7 @@ def main(_: list[str]) -> None:
 
 
 def measure(name: str, case: Case, folder: Path) -> dict[str, Any]:
-    """Runs all sides in turn on a case, and compares their medians."""
+    """Run all sides in turn on a case, and compare their medians."""
     draw(case, folder / "in")
     workers = {
         side: Worker(__file__, _THREADS.value, side=side, case=name, folder=str(folder))
@@ -94,7 +94,7 @@ def measure(name: str, case: Case, folder: Path) -> dict[str, Any]:
 
 
 def draw(case: Case, folder: Path) -> None:
-    """Generates smooth images with some noise, which PNG compresses like photographs."""
+    """Generate smooth images with some noise, which PNG compresses like photographs."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     for number in range(case.pictures):
@@ -105,7 +105,7 @@ def draw(case: Case, folder: Path) -> None:
 
 
 def serve_side(side: str, case: Case, folder: Path) -> None:
-    """Translates the folder to a new output folder on every request."""
+    """Translate the folder to a new output folder on every request."""
     if side == OURS:
         translate = ours(case, folder / "in")
     else:
@@ -116,7 +116,7 @@ def serve_side(side: str, case: Case, folder: Path) -> None:
 
 
 def ours(case: Case, source: Path) -> Translate:
-    """Prepares our side."""
+    """Prepare our side."""
     from cyclegan_tf.cli import import_tensorflow
 
     import_tensorflow()
@@ -146,7 +146,7 @@ def ours(case: Case, source: Path) -> Translate:
 
 
 def pytorch(case: Case, source: Path, layout: str, batch: int) -> Translate:
-    """Prepares the other side: a plain loop in PyTorch."""
+    """Prepare the other side: a plain loop in PyTorch."""
     import torch
 
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

@@ -43,7 +43,7 @@ class Worker:
         )
 
     def ask(self, task: str) -> Any:
-        """Runs a task and returns seconds per step, or facts about the process."""
+        """Run a task and return seconds per step, or facts about the process."""
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("the worker has no pipes")
@@ -55,7 +55,7 @@ class Worker:
         return json.loads(answer)
 
     def finish(self) -> dict[str, float]:
-        """Ends the process and returns the facts it reports."""
+        """End the process and return the facts it reports."""
         about = self.ask("about")
         self._process.communicate()
         return about
@@ -66,7 +66,7 @@ def serve(
     counts: Mapping[str, int],
     facts: Callable[[], Mapping[str, float]],
 ) -> None:
-    """Answers a `Worker` until standard input ends.
+    """Answer a `Worker` until standard input ends.
 
     Args:
         tasks: One step of each task, by name.
@@ -88,7 +88,7 @@ def serve(
 def take_turns(
     workers: Mapping[str, Worker], tasks: Mapping[str, Iterable[str]], rounds: int
 ) -> Seconds:
-    """Times every side's tasks in turn, for some rounds after one warm-up round.
+    """Time every side's tasks in turn, for some rounds after one warm-up round.
 
     Args:
         workers: The processes, by side.
@@ -109,7 +109,7 @@ def take_turns(
 
 
 def compare(seconds: Seconds, task: str, unit: str, amount: int = 1) -> dict[str, Any]:
-    """Compares the medians of a task: ours, and PyTorch's in its faster layout.
+    """Compare the medians of a task: ours, and PyTorch's in its faster layout.
 
     Args:
         seconds: From `take_turns`.
@@ -130,7 +130,7 @@ def compare(seconds: Seconds, task: str, unit: str, amount: int = 1) -> dict[str
 
 
 def write(rows: list[dict[str, Any]], folder: str, script: str) -> None:
-    """Writes rows as JSON into a folder, to a file named after the benchmark."""
+    """Write rows as JSON into a folder, to a file named after the benchmark."""
     path = Path(folder, Path(script).stem + ".json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=2) + "\n")

@@ -161,6 +161,19 @@ class CommandLine:
         names = {option.name for option in dataclasses.fields(defaults)} & {*self._values}
         return dataclasses.replace(defaults, **{name: self[name] for name in names}).validate()
 
+    def answer_help(self, arguments: Sequence[str]) -> None:
+        """Print the help and end the process, if an argument requests it.
+
+        Args:
+            arguments: The program's name, then the flags.
+
+        Raises:
+            SystemExit: After printing the help.
+        """
+        if {"--help", "-help", "--helpfull", "-h"}.intersection(arguments[1:]):
+            print(self.help())
+            raise SystemExit(0)
+
     def parse(self, arguments: Sequence[str], first: str = "") -> None:
         """Parse the arguments, including flag files and a preset.
 
@@ -173,9 +186,7 @@ class CommandLine:
                 flag file cannot be read.
             SystemExit: After printing the help, if an argument requests it.
         """
-        if {"--help", "-help", "--helpfull", "-h"}.intersection(arguments[1:]):
-            print(self.help())
-            raise SystemExit(0)
+        self.answer_help(arguments)
         expanded = flag_files.expand(arguments[1:])
         rest = self._parse(["", *expanded])
         if "preset" in self._values and self["preset"]:

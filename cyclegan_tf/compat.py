@@ -31,7 +31,7 @@ InstanceNormalization, INSTANCE_NORMALIZATION_ARGUMENTS = _instance_normalizatio
 
 
 def compile_without_loss(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
-    """Marks a model with its own `train_step` as compiled.
+    """Mark a model with its own `train_step` as compiled.
 
     Keras' default optimizer would be built and checkpointed without being used. Keras 3 accepts
     `None` instead; Keras 2 does not and receives an optimizer that the model already has.
@@ -48,12 +48,12 @@ def compile_without_loss(model: keras.Model, optimizer: keras.optimizers.Optimiz
 
 
 def raw_variable(variable: Any) -> tf.Variable:
-    """Returns the `tf.Variable` of a Keras variable (in Keras 2, the variable itself)."""
+    """Return the `tf.Variable` of a Keras variable (in Keras 2, the variable itself)."""
     return variable.value if KERAS_3 and isinstance(variable, keras.Variable) else variable
 
 
 def optimizer_state(optimizer: keras.optimizers.Optimizer) -> dict[str, tf.Variable]:
-    """Returns Adam's variables under names that both Keras generations share.
+    """Return Adam's variables under names that both Keras generations share.
 
     Args:
         optimizer: A built Adam.
@@ -68,7 +68,7 @@ def optimizer_state(optimizer: keras.optimizers.Optimizer) -> dict[str, tf.Varia
 
 
 def network_state(network: keras.Model) -> dict[str, tf.Variable]:
-    """Returns a network's variables under names that both Keras generations share.
+    """Return a network's variables under names that both Keras generations share.
 
     Args:
         network: A functional model whose layers are named.
@@ -85,7 +85,7 @@ def network_state(network: keras.Model) -> dict[str, tf.Variable]:
 
 @contextlib.contextmanager
 def precision(policy: str) -> Iterator[None]:
-    """Sets the dtype policy of layers built inside a block, then restores the global policy.
+    """Set the dtype policy of layers built inside a block, then restore the global policy.
 
     Args:
         policy: `float32`, `mixed_float16` or `mixed_bfloat16`.
@@ -105,7 +105,7 @@ def add_state(
     dtype: str,
     start: tf.Tensor | None = None,
 ) -> Any:
-    """Adds a non-trainable variable to a layer, to which all replicas assign the same value.
+    """Add a non-trainable variable to a layer, to which all replicas assign the same value.
 
     Args:
         layer: The layer, while it is being built.

@@ -18,13 +18,13 @@ class UserError(ValueError):
 
 
 def reason(error: Exception) -> str:
-    """Returns the first line of an error, without TensorFlow's position in the graph."""
+    """Return the first line of an error, without TensorFlow's position in the graph."""
     text = re.sub(r"{{.*?}} | \[Op:\w+\]", "", str(error)).strip()
     return (text or repr(error)).splitlines()[0]
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Returns the end of an error message about an unknown name.
+    """Return the end of an error message about an unknown name.
 
     Args:
         name: The unknown name.

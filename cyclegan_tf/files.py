@@ -14,7 +14,7 @@ from cyclegan_tf.errors import UserError
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Adds a file name to an `OSError` without one, such as the error of a full disk.
+    """Add a file name to an `OSError` without one, such as the error of a full disk.
 
     Args:
         path: The file that the block writes.
@@ -29,7 +29,7 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Writes a file atomically; missing folders are created.
+    """Write a file atomically; missing folders are created.
 
     Args:
         path: Final path; an existing file is replaced.
@@ -52,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_partial_files(folder: Path, nested: bool = True) -> None:
-    """Removes partial files that killed processes left behind.
+    """Remove partial files that killed processes left behind.
 
     Partial files of processes still running on this machine are kept. Partial folders are
     handled by `new_folder`.
@@ -67,7 +67,7 @@ def remove_partial_files(folder: Path, nested: bool = True) -> None:
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Writes a file atomically; missing folders are created.
+    """Write a file atomically; missing folders are created.
 
     Args:
         path: The file; an existing one is replaced.
@@ -82,7 +82,7 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Creates a folder atomically, after flushing its files to disk.
+    """Create a folder atomically, after flushing its files to disk.
 
     Args:
         path: Final path; may be an existing empty folder.
@@ -116,7 +116,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def only_process(lock: Path, doing: str) -> Iterator[None]:
-    """Locks a block so that only one process can enter it.
+    """Lock a block so that only one process can enter it.
 
     Args:
         lock: The lock file. The lock is released when the process ends, even if it crashes.
@@ -153,7 +153,7 @@ def only_process(lock: Path, doing: str) -> Iterator[None]:
 
 
 def _lives(process: str) -> bool:
-    """Returns whether a text is the ID of a running process on this machine."""
+    """Return whether a text is the ID of a running process on this machine."""
     try:
         os.kill(int(process), 0)
     except PermissionError:

@@ -63,7 +63,7 @@ class Ledger:
         self._file = self._path.open("a")
 
     def is_done(self, source: str, path: Path) -> bool:
-        """Returns whether an input file, in its present state, has a complete result.
+        """Return whether an input file, in its present state, has a complete result.
 
         Args:
             source: Name of the input file.
@@ -78,7 +78,7 @@ class Ledger:
         return output.is_file() and output.stat().st_size == entry["written_bytes"]
 
     def add(self, source: str, path: Path, **facts: Any) -> None:
-        """Lists an input file, after its result is complete.
+        """List an input file, after its result is complete.
 
         Args:
             source: Name of the input file.
@@ -88,7 +88,7 @@ class Ledger:
         self._append(source, {**_state(path), **facts})
 
     def add_output(self, source: str, path: Path, output: Path, **facts: Any) -> None:
-        """Lists an input file with the one file made from it.
+        """List an input file with the one file made from it.
 
         Args:
             source: Name of the input file.
@@ -100,11 +100,11 @@ class Ledger:
         self.add(source, path, output=output.as_posix(), written_bytes=size, **facts)
 
     def add_failure(self, source: str, error: str) -> None:
-        """Lists the failure of an input file, which may no longer exist."""
+        """List the failure of an input file, which may no longer exist."""
         self._append(source, {"error": error})
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._file.close()
 
     def _append(self, source: str, facts: Mapping[str, Any]) -> None:
@@ -115,7 +115,7 @@ class Ledger:
         self._file.flush()
 
     def _read(self, results: str) -> tuple[Any, dict[str, dict[str, Any]]]:
-        """Returns the first line, and the latest line of each input file that succeeded."""
+        """Return the first line, and the latest line of each input file that succeeded."""
         if not self._path.exists():
             return None, {}
         lines = []

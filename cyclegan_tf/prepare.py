@@ -18,7 +18,7 @@ from cyclegan_tf.preparation.options import FaceOptions, FetchOptions, PackOptio
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs a subcommand.
+    """Run a subcommand.
 
     Args:
         arguments: The program's name, the subcommand's name, then its flags.

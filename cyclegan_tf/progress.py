@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 
 def progress_bar(iterable: Any = None, *, shown: bool = True, **options: Any) -> Any:
-    """Returns a progress bar with the remaining time.
+    """Return a progress bar with the remaining time.
 
     If stderr is a file, which stores every update, the bar updates every ten seconds.
 

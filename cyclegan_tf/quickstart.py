@@ -17,10 +17,10 @@ DEFAULTS = ("--preset=quickstart", "--workdir=runs/quickstart")
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns the exit status of `train`."""
+    """Run the command, and return the exit status of `train`."""
     line = cli.CommandLine(__doc__)
     line.add_training()
-    line.parse(arguments)  # Shows the examples above for --help.
+    line.answer_help(arguments)  # With the examples above; `train` parses the flags.
     return dispatch(["cyclegan-tf", "train", *DEFAULTS, *arguments[1:]])
 
 

@@ -17,7 +17,7 @@ from cyclegan_tf.neural_style.options import BackboneOptions, StyleOptions
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; returns the exit status.
+    """Run the command, and return the exit status.
 
     Returns 0, or 130 after Ctrl-C, which writes the latest image.
     """

@@ -17,7 +17,7 @@ def in_order(
     budget: int,
     ahead: bool,
 ) -> Iterator[_Result]:
-    """Applies a function to items in a pool, and yields the results in the items' order.
+    """Apply a function to items in a pool, and yield the results in the items' order.
 
     Args:
         pool: The thread pool.

@@ -15,7 +15,7 @@ from cyclegan_tf.training.workers import find_workers
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command.
+    """Run the command.
 
     Args:
         arguments: The program's name, then the flags.

@@ -14,7 +14,7 @@ from cyclegan_tf.translation.options import TranslationOptions
 
 @cli.command
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command; returns the exit status: 0, or 1 if a file could not be translated."""
+    """Run the command, and return the exit status: 0, or 1 if a file could not be translated."""
     line = cli.CommandLine(__doc__)
     line.add_run(eval_mode=True)
     line.add("direction", str, "a2b", "Direction of the translation.", choices=DIRECTIONS)

@@ -58,10 +58,11 @@ def test_the_program_ends_as_its_commands_do() -> None:
 def test_the_quick_start_is_train_with_a_preset_and_a_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(train, "main", lambda arguments: arguments)
-    assert quickstart.main(["quickstart", "--filters=4"]) == [
-        *("train", "--preset=quickstart", "--workdir=runs/quickstart", "--filters=4"),
-    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "main", lambda arguments: arguments)
+        assert quickstart.main(["quickstart", "--filters=4"]) == [
+            *("train", "--preset=quickstart", "--workdir=runs/quickstart", "--filters=4"),
+        ]
     with pytest.raises(UserError, match="--epochs=0: expected at least 1"):
         quickstart.main(["quickstart", "--epochs=0"])
 

@@ -236,7 +236,7 @@ class Config:
 
 
 def _default_names(data: DataConfig) -> tuple[str, str]:
-    """Returns the names of both domains as the data suggests them."""
+    """Return the names of both domains as the data suggests them."""
     if data.data == _PARTS[0]:
         a, b = _PARTS[1]
     elif told := _A2B.match(data.data):

@@ -55,13 +55,13 @@ def augment(
 
 
 def flip(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Flips left and right with probability 1/2; any dtype, `(height, width, channels)`."""
+    """Flip left and right with probability 1/2; any dtype, `(height, width, channels)`."""
     mirrored = tf.random.stateless_uniform((), seed) < 0.5
     return tf.where(mirrored, tf.reverse(image, [1]), image)
 
 
 def crop(image: tf.Tensor, size: int, seed: tf.Tensor | None) -> tf.Tensor:
-    """Crops a square at a uniformly random position, or at the centre.
+    """Crop a square at a uniformly random position, or at the centre.
 
     Args:
         image: Any dtype, shape `(height, width, channels)`, each side at least `size`.
@@ -83,7 +83,7 @@ def crop(image: tf.Tensor, size: int, seed: tf.Tensor | None) -> tf.Tensor:
 def rotate(
     image: tf.Tensor, seed: tf.Tensor, degrees: float = 10.0, nearest: bool = False
 ) -> tf.Tensor:
-    """Rotates an image about its centre by a random angle of at most `degrees` either way.
+    """Rotate an image about its centre by a random angle of at most `degrees` either way.
 
     Pixels from outside the image are filled in by reflection at the border.
 
@@ -101,7 +101,7 @@ def rotate(
 
 
 def colour(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Changes brightness by up to 10 % of the range, contrast and saturation by up to 20 %.
+    """Change brightness by up to 10 % of the range, contrast and saturation by up to 20 %.
 
     Contrast scales each pixel's distance to the image's mean, and saturation (RGB only) its
     distance to its own luma (ITU-R BT.601). An alpha channel (the last of 2 or 4) is unchanged.
@@ -127,7 +127,7 @@ def colour(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _turn(image: tf.Tensor, angle: tf.Tensor, nearest: bool = False) -> tf.Tensor:
-    """Rotates counter-clockwise by `angle` (radians) about the centre of the image."""
+    """Rotate counter-clockwise by `angle` (radians) about the centre of the image."""
     size = tf.shape(image)[:2]
     centre_y, centre_x = tf.unstack(tf.cast(size - 1, tf.float32) / 2.0)
     cos, sin = tf.cos(angle), tf.sin(angle)

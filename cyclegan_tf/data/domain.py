@@ -48,7 +48,7 @@ class Domain:
         name: str,
         progress: bool = True,
     ) -> "Domain":
-        """Decodes every image once, logs unreadable ones, and caches images up to a limit.
+        """Decode every image once, log unreadable ones, and cach images up to a limit.
 
         Args:
             source: The images.
@@ -97,7 +97,7 @@ class Domain:
         return len(self.indices)
 
     def __getitem__(self, number: int) -> np.ndarray:
-        """Returns a resized image, uint8 [0, 255], shape `(height, width, channels)`."""
+        """Return a resized image, uint8 [0, 255], shape `(height, width, channels)`."""
         index = self.indices[number]
         cached = self._cached.get(index)
         return self._read(index) if cached is None else cached
@@ -106,7 +106,7 @@ class Domain:
 def _read_all(
     read: Callable[[int], np.ndarray], count: int, name: str, progress: bool
 ) -> Iterator[np.ndarray | UnreadableImageError]:
-    """Reads `count` images on all cores and yields them, or their errors, in order."""
+    """Read `count` images on all cores and yield them, or their errors, in order."""
 
     def attempt(index: int) -> np.ndarray | UnreadableImageError:
         try:

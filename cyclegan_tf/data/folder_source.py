@@ -25,7 +25,7 @@ class FolderSource:
     def __init__(
         self, folder: str | os.PathLike[str], read: Callable[[Path | bytes], np.ndarray]
     ) -> None:
-        """Lists the folder.
+        """List the folder.
 
         Args:
             folder: The folder, searched recursively; may be packed.
@@ -55,14 +55,14 @@ class FolderSource:
             raise UnreadableImageError(f"{path}: {error}") from error
 
     def only(self, names: Sequence[str]) -> "FolderSource":
-        """Returns the same folder restricted to some of its images, in the given order."""
+        """Return the same folder restricted to some of its images, in the given order."""
         chosen = copy(self)
         chosen.names = names
         return chosen
 
 
 def partners(a: FolderSource, b: FolderSource) -> tuple[FolderSource, FolderSource]:
-    """Pairs the files of two folders by name, and skips files without a partner.
+    """Pair the files of two folders by name, and skip files without a partner.
 
     Returns:
         Both folders restricted to paired images; the i-th images of both are a pair.
@@ -94,7 +94,7 @@ def partners(a: FolderSource, b: FolderSource) -> tuple[FolderSource, FolderSour
 
 
 def stems(names: Sequence[str]) -> list[str]:
-    """Returns the part of each file name that a pair shares: no suffix and no domain mark.
+    """Return the part of each file name that a pair shares: no suffix and no domain mark.
 
     Domain marks are _A and _B, and the marks of Cityscapes.
     """
@@ -104,7 +104,7 @@ def stems(names: Sequence[str]) -> list[str]:
 
 
 def check_unreadable(name: str, bad: Sequence[str], count: int) -> None:
-    """Raises an error once too many images have turned out to be unreadable.
+    """Raise an error once too many images have turned out to be unreadable.
 
     Args:
         name: Name of the domain or folder, for the message.
@@ -122,6 +122,6 @@ def check_unreadable(name: str, bad: Sequence[str], count: int) -> None:
 
 
 def some(names: Sequence[str]) -> str:
-    """Joins names for a message: the first twenty, and the number of the others."""
+    """Join names for a message: the first twenty, and the number of the others."""
     more = len(names) - _NAMED_AT_MOST
     return "; ".join(names[:_NAMED_AT_MOST]) + (f"; and {more} more" if more > 0 else "")

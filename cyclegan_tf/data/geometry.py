@@ -41,7 +41,7 @@ class Geometry:
     nearest: bool = False
 
     def __post_init__(self) -> None:
-        """Checks the values.
+        """Check the values.
 
         Raises:
             UserError: If the mode is unknown, or the crop is larger than the resized image.
@@ -71,7 +71,7 @@ class Geometry:
         return side, side
 
     def fit(self, image: np.ndarray) -> np.ndarray:
-        """Resizes an image. The crop, if any, comes later.
+        """Resize an image. The crop, if any, comes later.
 
         Args:
             image: uint8 in [0, 255], shape `(height, width, channels)`.

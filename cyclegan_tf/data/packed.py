@@ -35,12 +35,12 @@ class Index:
     unreadable: dict[str, str]
 
     def write(self, folder: Path) -> None:
-        """Writes the index of a packed folder."""
+        """Write the index of a packed folder."""
         write_atomically(_index_path(folder), json.dumps({"format": _FORMAT, **asdict(self)}))
 
     @classmethod
     def read(cls, folder: Path) -> "Index":
-        """Reads the index of a packed folder.
+        """Read the index of a packed folder.
 
         Raises:
             UserError: If it is damaged or of another format.
@@ -63,12 +63,12 @@ class Index:
 
 
 def is_packed(folder: Path) -> bool:
-    """Returns whether the packed form of a folder exists."""
+    """Return whether the packed form of a folder exists."""
     return _index_path(folder).is_file()
 
 
 def checksum(name: str, content: bytes) -> int:
-    """Returns a CRC-32 of a file's name and content."""
+    """Return a CRC-32 of a file's name and content."""
     return zlib.crc32(content, zlib.crc32(os.fsencode(name)))
 
 
@@ -91,7 +91,7 @@ class PackedFiles:
         self._records = Records(folder.parent, self._index.shards)
 
     def encoded(self, name: str) -> bytes:
-        """Returns a file's original content.
+        """Return a file's original content.
 
         Raises:
             UnreadableImageError: If the file was skipped during packing.

@@ -21,7 +21,7 @@ class PictureFiles(Protocol):
     ignored: int
 
     def encoded(self, name: str) -> Path | bytes:
-        """Returns the path of an image, or its encoded bytes if it is packed.
+        """Return the path of an image, or its encoded bytes if it is packed.
 
         Raises:
             UnreadableImageError: If the image is known to be damaged.
@@ -43,17 +43,17 @@ class FolderFiles:
         self.names, self.ignored = find_images(folder)
 
     def encoded(self, name: str) -> Path:
-        """Returns the path of an image."""
+        """Return the path of an image."""
         return self._folder / name
 
 
 def has_folder(path: str | os.PathLike[str]) -> bool:
-    """Returns whether a folder exists at a path, packed or not."""
+    """Return whether a folder exists at a path, packed or not."""
     return os.path.isdir(path) or is_packed(Path(path))
 
 
 def open_folder(path: str | os.PathLike[str]) -> PictureFiles:
-    """Opens a folder, packed or not.
+    """Open a folder, packed or not.
 
     Raises:
         UserError: If it is missing, cannot be listed, or its packed files are damaged.

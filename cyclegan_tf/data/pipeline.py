@@ -37,7 +37,7 @@ class Share:
 
 
 def keep_pairs(domain_a: Domain, domain_b: Domain) -> tuple[Domain, Domain]:
-    """Removes the images whose partner was unreadable from two aligned domains."""
+    """Remove the images whose partner was unreadable from two aligned domains."""
     both = set(domain_a.indices) & set(domain_b.indices)
 
     def kept(domain: Domain) -> Domain:
@@ -50,7 +50,7 @@ def keep_pairs(domain_a: Domain, domain_b: Domain) -> tuple[Domain, Domain]:
 
 @contextlib.contextmanager
 def naming_pictures() -> Iterator[None]:
-    """Turns TensorFlow's error about an image that can no longer be read into one that names it.
+    """Turn TensorFlow's error about an image that can no longer be read into one that names it.
 
     TensorFlow passes on only the text of the original error.
 
@@ -72,7 +72,7 @@ def naming_pictures() -> Iterator[None]:
 
 
 def epoch_steps(domain_a: Domain, domain_b: Domain, batch_size: int) -> int:
-    """Returns the steps of an epoch: full batches of the larger domain, at least one."""
+    """Return the steps of an epoch: full batches of the larger domain, at least one."""
     return max(1, max(len(domain_a), len(domain_b)) // batch_size)
 
 
@@ -88,7 +88,7 @@ def unpaired_dataset(
     stop_step: int | None = None,
     share: Share = Share(),
 ) -> tf.data.Dataset:
-    """Streams unpaired training batches; batch k is a pure function of `seed` and k.
+    """Stream unpaired training batches; batch k is a pure function of `seed` and k.
 
     In a domain of n images, the p-th image of the stream is number p mod n of the permutation of
     epoch p div n. Each domain has epochs of its own length. Permutations are computed element
@@ -134,7 +134,7 @@ def paired_dataset(
     stop_step: int | None = None,
     share: Share = Share(),
 ) -> tf.data.Dataset:
-    """Streams paired training batches; batch k is a pure function of `seed` and k.
+    """Stream paired training batches; batch k is a pure function of `seed` and k.
 
     Like `unpaired_dataset`, but the i-th images of both domains come together, with the same
     rotation, crop and flip. `colour` changes only the input A: a randomly changed target could
@@ -189,7 +189,7 @@ def _check_sizes(domain_a: Domain, domain_b: Domain, geometry: Geometry) -> None
 
 
 def _shuffled(count: int, seed: int, salt: int, position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the image number at a position of the stream, and the seed of its augmentation."""
+    """Return the image number at a position of the stream, and the seed of its augmentation."""
     epoch, offset = position // count, position % count
     root = tf.constant([seed, salt], tf.int64)
     order = tf.random.experimental.stateless_fold_in(root, 2 * epoch)
@@ -205,7 +205,7 @@ def _image(
     augment: Collection[str],
     geometry: Geometry,
 ) -> tf.Tensor:
-    """Returns an augmented and cropped image, float32 in [-1, 1]."""
+    """Return an augmented and cropped image, float32 in [-1, 1]."""
     image = tf.numpy_function(domain.__getitem__, [number], tf.uint8, stateful=False)
     image = tf.ensure_shape(image, (None, None, domain.channels))
     image = augmentation.augment(image, change, augment, geometry.crop, domain.labels)
@@ -220,7 +220,7 @@ def _batches(
     stop_step: int | None,
     share: Share,
 ) -> tf.data.Dataset:
-    """Batches the results of `pair` for one share of the steps from `start_step` to `stop_step`."""
+    """Batch the results of `pair` for one share of the steps from `start_step` to `stop_step`."""
     if batch_size > 1 and None in geometry.output_size:
         raise UserError(
             f"preprocess={geometry.preprocess} produces images of different sizes, which requires "
@@ -240,7 +240,7 @@ def _batches(
 
 
 def evaluation_pictures(domain: Domain, geometry: Geometry) -> tf.data.Dataset:
-    """Returns a domain's images in order, cropped at the centre, without augmentation.
+    """Return a domain's images in order, cropped at the centre, without augmentation.
 
     Args:
         domain: The images, resized to `geometry`.
@@ -258,7 +258,7 @@ def evaluation_pictures(domain: Domain, geometry: Geometry) -> tf.data.Dataset:
 
 
 def _with_options(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Sets the options for a stream that is computed rather than read from files."""
+    """Set the options for a stream that is computed rather than read from files."""
     options = tf.data.Options()
     # A distribution strategy would otherwise try to split the input files, which do not exist.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF

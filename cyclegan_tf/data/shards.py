@@ -60,7 +60,7 @@ class ShardWriter:
             self._end()
 
     def add(self, record: bytes) -> None:
-        """Writes a record.
+        """Write a record.
 
         Raises:
             OSError: If this record or an earlier one cannot be written.
@@ -93,7 +93,7 @@ class ShardWriter:
         self._writer, self._records, self._bytes = None, 0, 0
 
     def _failure(self, error: RuntimeError) -> OSError:
-        """Converts an error of ArrayRecord to one line that names the file and the cause."""
+        """Convert an error of ArrayRecord to one line that names the file and the cause."""
         return OSError(f"cannot write {self._path}: {str(error).split(';')[0]}")
 
 
@@ -136,7 +136,7 @@ class Records:
         )
 
     def __getitem__(self, number: int) -> bytes:
-        """Returns a record.
+        """Return a record.
 
         Raises:
             RuntimeError: If its checksum does not match.
@@ -144,12 +144,12 @@ class Records:
         return self._source[number]
 
     def path(self, number: int) -> Path:
-        """Returns the path of the shard that holds a record."""
+        """Return the path of the shard that holds a record."""
         return self._paths[bisect.bisect_right(self._ends, number)]
 
 
 def _array_record(module: str) -> ModuleType:
-    """Imports a module of the package array_record, which some platforms lack."""
+    """Import a module of the package array_record, which some platforms lack."""
     try:
         return importlib.import_module(f"array_record.python.{module}")
     except ImportError as error:

@@ -76,7 +76,7 @@ def open_sources(
     swap: bool = False,
     classes_b: int | None = None,
 ) -> Sources | None:
-    """Opens the two domains of a data set; images are decoded on access.
+    """Open the two domains of a data set; images are decoded on access.
 
     With `paired`, the i-th images of both domains are a pair. These forms hold pairs:
 
@@ -156,7 +156,7 @@ class Half:
         return len(self.names)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Returns one half of an image.
+        """Return one half of an image.
 
         Raises:
             UnreadableImageError: If the image cannot be read or has an odd width.
@@ -231,7 +231,7 @@ def _tfds(name: str, split: str, readers: Sequence[_Reader], paired: bool) -> So
 def _tfds_domains(
     builder: "tfds.core.DatasetBuilder", split: str, readers: Sequence[_Reader], aligned: bool
 ) -> Sources | None:
-    """Opens a data set with one split for each domain."""
+    """Open a data set with one split for each domain."""
     pair = [split + domain for domain in "AB"]
     if split == "test" and not any(name in builder.info.splits for name in pair):
         return None
@@ -242,7 +242,7 @@ def _tfds_domains(
 def _tfds_pairs(
     builder: "tfds.core.DatasetBuilder", split: str, readers: Sequence[_Reader]
 ) -> Sources | None:
-    """Opens a data set whose examples are pairs."""
+    """Open a data set whose examples are pairs."""
     names = [name for name in PAIRED_SPLITS[split] if name in builder.info.splits]
     if split == "test" and not names:
         return None

@@ -32,7 +32,7 @@ class TfdsSource:
         read: Callable[[bytes], np.ndarray],
         feature: str | None = None,
     ) -> None:
-        """Copies the split's encoded images.
+        """Copy the split's encoded images.
 
         Args:
             builder: A prepared data set.
@@ -77,7 +77,7 @@ class TfdsSource:
 
 
 def image_features(builder: "tfds.core.DatasetBuilder") -> list[str]:
-    """Lists the image features of an example, sorted by name.
+    """List the image features of an example, sorted by name.
 
     TFDS does not preserve the order in which a data set declares its features.
     """
@@ -88,7 +88,7 @@ def image_features(builder: "tfds.core.DatasetBuilder") -> list[str]:
 
 
 def find_builder(name: str) -> "tfds.core.DatasetBuilder":
-    """Opens a data set prepared on this machine, or else downloads and prepares it.
+    """Open a data set prepared on this machine, or else download and prepare it.
 
     Existing archives are used: earlier downloads of TFDS, and files that the user put into
     `downloads/manual` below TFDS' data directory.
@@ -116,7 +116,7 @@ def find_builder(name: str) -> "tfds.core.DatasetBuilder":
 
 
 def find_archive(name: str) -> Path:
-    """Finds the unpacked archive of a configuration of `cycle_gan`, or downloads and unpacks it.
+    """Find the unpacked archive of a configuration of `cycle_gan`, or download and unpack it.
 
     The form that TFDS prepares lacks the file names, which identify the pairs.
 
@@ -151,7 +151,7 @@ def find_archive(name: str) -> Path:
 
 
 def _check_downloads(builder: "tfds.core.DatasetBuilder") -> None:
-    """Fails early if an archive is missing and there is no network; TFDS would retry for minutes.
+    """Fail early if an archive is missing and there is no network; TFDS would retry for minutes.
 
     Raises:
         UserError: If a required file is neither on this machine nor reachable. The message says
@@ -176,14 +176,14 @@ def _check_downloads(builder: "tfds.core.DatasetBuilder") -> None:
 
 
 def _urls(builder: "tfds.core.DatasetBuilder") -> list[str]:
-    """Lists the URLs that contain the configuration's name, or all URLs if none does."""
+    """List the URLs that contain the configuration's name, or all URLs if none does."""
     config = builder.builder_config.name if builder.builder_config else ""
     known = builder.url_infos or {}  # None for a data set that declares no downloads.
     return [url for url in known if config in url] or list(known)
 
 
 def is_reachable(url: str, timeout: float = 5.0) -> bool:
-    """Returns whether a server sends any response within twice the timeout (seconds)."""
+    """Return whether a server sends any response within twice the timeout (seconds)."""
     import requests  # Like TFDS, for the same proxies and certificates.
 
     answers: list[int] = []
@@ -200,7 +200,7 @@ def is_reachable(url: str, timeout: float = 5.0) -> bool:
 
 
 def _configs(name: str) -> str:
-    """Lists a data set's configurations for an error message."""
+    """List a data set's configurations for an error message."""
     import tensorflow_datasets as tfds
 
     with contextlib.suppress(Exception):
@@ -218,7 +218,7 @@ def _check_name(name: str) -> None:
 
 @contextlib.contextmanager
 def _one_line(what: str, configs_of: str = "") -> Iterator[None]:
-    """Converts any error of a data set's code, the network or the disk to a `UserError`."""
+    """Convert any error of a data set's code, the network or the disk to a `UserError`."""
     try:
         yield
     except Exception as error:

@@ -32,7 +32,7 @@ class Kind:
     heading: str = ""
 
     def text(self, value: float) -> str:
-        """Formats a value of this metric."""
+        """Format a value of this metric."""
         return f"{value:.{self.digits}f}"
 
 
@@ -90,11 +90,11 @@ RATIO = Kind(
 
 
 def metrics_table(figures: dict[str, dict[str, Any]], names: tuple[str, str] = ("A", "B")) -> str:
-    """Formats the metrics of an evaluation as text, one line for each direction and row.
+    """Format the metrics of an evaluation as text, one line for each direction and row.
 
     Args:
         figures: The metrics of an `Evaluation`.
-        names: What people call the domains.
+        names: The names of domains A and B that people read.
     """
     shown = {key: kind for key, kind in KINDS.items() if kind.heading}
     arrows = {name: arrow(name, *map(shortened, names)) for name in figures}
@@ -122,7 +122,7 @@ def metrics_table(figures: dict[str, dict[str, Any]], names: tuple[str, str] = (
 
 
 def changed_ratio(rows: Mapping[str, Any]) -> float | None:
-    """Returns the error over changed pixels relative to the unchanged input's, if known."""
+    """Return the error over changed pixels relative to the unchanged input's, if known."""
     try:
         return rows["translation"]["changed_mae"] / rows["unchanged_input"]["changed_mae"]
     except (KeyError, ZeroDivisionError):
@@ -132,11 +132,11 @@ def changed_ratio(rows: Mapping[str, Any]) -> float | None:
 def page_rows(
     figures: Mapping[str, Mapping[str, Any]], names: tuple[str, str] = ("A", "B")
 ) -> tuple[list[str], list[tuple[Kind, list[str]]]]:
-    """Arranges the metrics of an evaluation as the rows of a page's table.
+    """Arrange the metrics of an evaluation as the rows of a page's table.
 
     Args:
         figures: The metrics of an `Evaluation`.
-        names: What people call the domains.
+        names: The names of domains A and B that people read.
 
     Returns:
         The titles of the columns: each direction and, where it was measured, its unchanged input.

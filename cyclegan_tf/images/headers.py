@@ -34,13 +34,13 @@ class Header:
     icc_profile: bytes = b""
 
     def profile_for(self, channels: int) -> bytes:
-        """Returns the profile if it fits the number of channels: grey up to 2, else RGB."""
+        """Return the profile if it fits the number of channels: grey up to 2, else RGB."""
         space = b"GRAY" if channels <= 2 else b"RGB "
         return self.icc_profile if self.icc_profile[16:20] == space else b""
 
 
 def read_header(source: str | os.PathLike[str]) -> Header:
-    """Reads an image's header.
+    """Read an image's header.
 
     EXIF is kept from JPEG, PNG and WebP. The tags of TIFF describe the layout of the file.
 
@@ -64,7 +64,7 @@ def read_header(source: str | os.PathLike[str]) -> Header:
 
 
 def _upright(exif: Image.Exif, height: int, width: int) -> bytes:
-    """Returns the EXIF data of an image after it was rotated upright."""
+    """Return the EXIF data of an image after it was rotated upright."""
     if not exif:
         return b""
     exif.pop(ExifTags.Base.Orientation, None)

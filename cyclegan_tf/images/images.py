@@ -43,7 +43,7 @@ class UnreadableImageError(UserError):
 
 
 def read_image(source: str | os.PathLike[str] | bytes, channels: int = 3) -> np.ndarray:
-    """Decodes an image of any supported format and colour mode.
+    """Decode an image of any supported format and colour mode.
 
     The EXIF rotation is applied. For 1 and 3 channels, transparent pixels are composited over
     white. 16-bit grey values are divided by 257, so that 65535 becomes 255. Floating-point values
@@ -68,7 +68,7 @@ def read_image(source: str | os.PathLike[str] | bytes, channels: int = 3) -> np.
 
 
 def as_pixels(image: Any, channels: int) -> np.ndarray:
-    """Converts a path, PIL image or array to an image array.
+    """Convert a path, PIL image or array to an image array.
 
     Args:
         image: A path; a PIL image of any mode; or an array, uint8 `(height, width, channels)` in
@@ -98,7 +98,7 @@ def as_pixels(image: Any, channels: int) -> np.ndarray:
 
 
 def read_labels(source: str | os.PathLike[str] | bytes, classes: int = 256) -> np.ndarray:
-    """Decodes a label map: a grey or palette image whose levels or indices are class numbers.
+    """Decode a label map: a grey or palette image whose levels or indices are class numbers.
 
     Values are unchanged: palette colours are not looked up, and levels of 1, 2 or 4 bits are not
     scaled to [0, 255].
@@ -131,7 +131,7 @@ def read_labels(source: str | os.PathLike[str] | bytes, classes: int = 256) -> n
 def find_images(
     folder: str | os.PathLike[str], suffixes: Collection[str] = IMAGE_SUFFIXES
 ) -> tuple[list[str], int]:
-    """Lists the images below a folder by suffix; hidden files and folders are skipped.
+    """List the images below a folder by suffix; hidden files and folders are skipped.
 
     Args:
         folder: The folder, searched recursively (links to folders are not followed).
@@ -168,7 +168,7 @@ def write_image(
     exif: bytes = b"",
     icc_profile: bytes = b"",
 ) -> None:
-    """Writes an image atomically in the format of the path's suffix; missing folders are created.
+    """Write an image atomically in the format of the path's suffix; missing folders are created.
 
     Args:
         path: The file, ending in one of `IMAGE_SUFFIXES`.
@@ -200,21 +200,21 @@ def write_image(
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """Encodes an image as PNG; uint8 in [0, 255], shape `(height, width, 1 to 4)`."""
+    """Encode an image as PNG; uint8 in [0, 255], shape `(height, width, 1 to 4)`."""
     encoded = BytesIO()
     to_pillow(image).save(encoded, "PNG")
     return encoded.getvalue()
 
 
 def encode_jpeg(image: np.ndarray, quality: int = 85) -> bytes:
-    """Encodes an image as JPEG (lossy); uint8 in [0, 255], shape `(height, width, 1 or 3)`."""
+    """Encode an image as JPEG (lossy); uint8 in [0, 255], shape `(height, width, 1 or 3)`."""
     encoded = BytesIO()
     to_pillow(image).save(encoded, "JPEG", quality=quality)
     return encoded.getvalue()
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
-    """Converts an image of 1 to 4 channels to RGB; transparent pixels are composited over white.
+    """Convert an image of 1 to 4 channels to RGB; transparent pixels are composited over white.
 
     Args:
         image: uint8 in [0, 255], shape `(height, width, channels)`.
@@ -226,7 +226,7 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def resize(image: np.ndarray, longer: int) -> np.ndarray:
-    """Resizes an image (Lanczos), preserving its aspect ratio.
+    """Resize an image (Lanczos), preserving its aspect ratio.
 
     Args:
         image: uint8 in [0, 255], shape `(height, width, channels)`, 1 to 4 channels.
@@ -243,14 +243,14 @@ def resize(image: np.ndarray, longer: int) -> np.ndarray:
 
 
 def to_float(images: "tf.Tensor") -> "tf.Tensor":
-    """Maps uint8 [0, 255] to float32 [-1, 1], any shape."""
+    """Map uint8 [0, 255] to float32 [-1, 1], any shape."""
     import tensorflow as tf
 
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def to_uint8(images: "tf.Tensor") -> "tf.Tensor":
-    """Maps float [-1, 1] to uint8 [0, 255], rounded and clipped, any shape."""
+    """Map float [-1, 1] to uint8 [0, 255], rounded and clipped, any shape."""
     import tensorflow as tf
 
     levels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
@@ -261,7 +261,7 @@ def to_uint8(images: "tf.Tensor") -> "tf.Tensor":
 def open_image(
     source: str | os.PathLike[str] | bytes, formats: tuple[str, ...] = _FORMATS
 ) -> Iterator[Image.Image]:
-    """Opens an image safely, without decoding it.
+    """Open an image safely, without decoding it.
 
     Args:
         source: A path, or the encoded bytes.
@@ -288,19 +288,19 @@ def open_image(
 
 
 def from_pillow(image: Image.Image, channels: int) -> np.ndarray:
-    """Converts a PIL image of any mode to uint8 `(height, width, channels)`."""
+    """Convert a PIL image of any mode to uint8 `(height, width, channels)`."""
     pixels = np.asarray(_convert(_eight_bit(image), _mode(channels)))
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
 def to_pillow(image: np.ndarray) -> Image.Image:
-    """Converts uint8 `(height, width, 1 to 4 channels)` to a PIL image."""
+    """Convert uint8 `(height, width, 1 to 4 channels)` to a PIL image."""
     _mode(image.shape[-1])
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image))
 
 
 def _loaded(image: Image.Image) -> Image.Image:
-    """Decodes an image completely and applies its EXIF rotation."""
+    """Decode an image completely and apply its EXIF rotation."""
     image.load()
     try:
         return ImageOps.exif_transpose(image)
@@ -317,7 +317,7 @@ def _mode(channels: int) -> str:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scales 16-bit, 32-bit and floating-point grey to 8 bits (Pillow would truncate them)."""
+    """Scale 16-bit, 32-bit and floating-point grey to 8 bits (Pillow would truncate them)."""
     if image.mode == "F":
         values = np.nan_to_num(np.asarray(image))
         values = values * 255.0 if values.max() <= 1.0 else values
@@ -329,7 +329,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _convert(image: Image.Image, mode: str) -> Image.Image:
-    """Converts any 8-bit image to one of `_MODES`; without alpha, over a white background."""
+    """Convert any 8-bit image to one of `_MODES`; without alpha, over a white background."""
     if mode in ("LA", "RGBA"):
         return image.convert("RGBA").convert(mode)
     if image.has_transparency_data:

@@ -17,13 +17,13 @@ _WIDEST = 4096  # Maximum width to which a sheet enlarges small images, in pixel
 
 
 def spread(items: Sequence[_Item], most: int) -> list[_Item]:
-    """Selects at most `most` evenly spaced items, including the first and the last."""
+    """Select at most `most` evenly spaced items, including the first and the last."""
     places = np.linspace(0, len(items) - 1, min(most, len(items)))
     return [items[round(place)] for place in places]
 
 
 def shortened(name: str, most: int = 20) -> str:
-    """Brings a name that people chose to one line of bounded length, for a label or a table."""
+    """Bring a name that people chose to one line of bounded length, for a label or a table."""
     line = " ".join(name.split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
@@ -33,7 +33,7 @@ def grid(
     column_labels: Sequence[str],
     row_labels: Sequence[str] = (),
 ) -> np.ndarray:
-    """Draws a labelled grid of images.
+    """Draw a labelled grid of images.
 
     Small images are enlarged by an integer factor, without smoothing, until a cell is at least
     96 pixels high, but at most 4096 pixels wide. Images are centred in cells of equal size.

@@ -96,7 +96,7 @@ class Discriminator:
 
 
 def recognize(shapes: Shapes, source: str) -> Generator | Discriminator:
-    """Recognizes the network of a `state_dict`, without checking that it matches exactly.
+    """Recognize the network of a `state_dict`, without checking that it matches exactly.
 
     Args:
         shapes: Shapes of the tensors by key, without ignored keys.
@@ -150,7 +150,7 @@ def _pixel(shapes: Shapes, source: str) -> Discriminator:
 
 
 def _kernel(shapes: Shapes, place: str, source: str) -> tuple[int, int]:
-    """Returns the first two dimensions of a kernel."""
+    """Return the first two dimensions of a kernel."""
     shape = shapes.get(f"{place}.weight", ())
     if len(shape) != 4:
         raise UserError(
@@ -161,7 +161,7 @@ def _kernel(shapes: Shapes, place: str, source: str) -> tuple[int, int]:
 
 
 def _norm(shapes: Shapes, place: str) -> str:
-    """Detects the norm. The given convolution has a bias only with instance norm."""
+    """Detect the norm. The given convolution has a bias only with instance norm."""
     if any(len(shape) == 1 and key.endswith(".weight") for key, shape in shapes.items()):
         return "batch"
     return "instance" if f"{place}.bias" in shapes else "none"

@@ -16,7 +16,7 @@ _NAME = re.compile(r"(?P<epoch>.+)_net_(?P<network>[GD](?:_[AB])?)\.pth")
 
 
 def find_networks(source: Path) -> dict[str, Path]:
-    """Finds the checkpoint files of one epoch, preferably `latest`.
+    """Find the checkpoint files of one epoch, preferably `latest`.
 
     Args:
         source: A folder with `latest_net_G_A.pth` and so on; or the file of one generator.
@@ -61,7 +61,7 @@ def find_networks(source: Path) -> dict[str, Path]:
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """Reads a `state_dict` safely: any other content is rejected without being loaded or run.
+    """Read a `state_dict` safely: any other content is rejected without being loaded or run.
 
     Args:
         path: A file written by `torch.save`.
@@ -96,7 +96,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def write_tensors(folder: Path, files: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    """Writes files of tensors; all are completely on disk before the first is renamed into place.
+    """Write files of tensors; all are completely on disk before the first is renamed into place.
 
     Args:
         folder: Output folder; created if missing.

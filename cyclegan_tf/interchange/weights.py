@@ -23,7 +23,7 @@ _TO_KERAS, _TO_PYTORCH = (2, 3, 1, 0), (3, 2, 0, 1)
 
 
 def without_leftovers(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Removes tensors that no network uses.
+    """Remove tensors that no network uses.
 
     These are the batch counts and, in old files, the running statistics of instance norms,
     recognizable by the missing weight.
@@ -46,7 +46,7 @@ def assign(
     tensors: Mapping[str, np.ndarray],
     source: str,
 ) -> None:
-    """Assigns the weights of an official network to a Keras network.
+    """Assign the weights of an official network to a Keras network.
 
     Args:
         state: Variables, from `compat.network_state`.
@@ -71,7 +71,7 @@ def assign(
 def to_official(
     state: Mapping[str, tf.Variable], architecture: Generator | Discriminator, batches: int
 ) -> dict[str, np.ndarray]:
-    """Returns the complete `state_dict` of the official network, as arrays.
+    """Return the complete `state_dict` of the official network, as arrays.
 
     Args:
         state: Variables, from `compat.network_state`.
@@ -94,7 +94,7 @@ def _to_pytorch(variable: tf.Variable) -> np.ndarray:
 def _keys(
     state: Mapping[str, tf.Variable], architecture: Generator | Discriminator
 ) -> dict[str, str]:
-    """Maps names of our variables to official keys, without variables that only we have."""
+    """Map names of our variables to official keys, without variables that only we have."""
     keys, places = {}, architecture.places
     for name in state:
         layer, variable = name.split("/")

@@ -40,7 +40,7 @@ class Adam(keras.optimizers.Adam):
 
 
 def adam(learning_rate: Any, beta_1: float = 0.5) -> keras.optimizers.Optimizer:
-    """Creates an Adam optimizer with PyTorch's formula.
+    """Create an Adam optimizer with PyTorch's formula.
 
     Args:
         learning_rate: A float or a Keras learning rate schedule.

@@ -54,11 +54,11 @@ class Autoencoder(Translator):
         return {direction: label_maps(network) for direction, network in networks.items()}
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Reconstructs or translates images, or computes the class logits of their pixels."""
+        """Reconstruct or translate images, or compute the class logits of their pixels."""
         return self.generator_ab(inputs, training=training)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Losses:
-        """Updates the network on one batch.
+        """Update the network on one batch.
 
         Args:
             data: This replica's part of `(inputs, targets)`, both float32
@@ -78,7 +78,7 @@ class Autoencoder(Translator):
         return self._finish(losses)
 
     def noisy(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Adds the noise of this step to this replica's part of the global batch, float32."""
+        """Add the noise of this step to this replica's part of the global batch, float32."""
         if not self.noise:
             return inputs
         normal, shape = tf.random.stateless_normal, tf.shape(inputs)
@@ -88,7 +88,7 @@ class Autoencoder(Translator):
 
 
 def cross_entropy_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Computes the mean negative log-likelihood of the target class.
+    """Compute the mean negative log-likelihood of the target class.
 
     Args:
         logits: Float `(batch, height, width, classes)`.

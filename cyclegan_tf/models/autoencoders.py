@@ -21,7 +21,7 @@ def encoder_decoder(
     name: str = "encoder_decoder",
     **style: Any,
 ) -> keras.Model:
-    """Builds an autoencoder without skip connections.
+    """Build an autoencoder without skip connections.
 
     Four strided convolutions reduce the image to a sixteenth of its side. A linear 1x1 convolution
     outputs the code of `bottleneck * height / 16 * width / 16` values, from which the decoder
@@ -74,7 +74,7 @@ def segnet(
     name: str = "segnet",
     **style: Any,
 ) -> keras.Model:
-    """Builds a SegNet: an autoencoder that unpools with the indices of its max pooling.
+    """Build a SegNet: an autoencoder that unpools with the indices of its max pooling.
 
     The encoder has four stages, each of two 3x3 convolutions and a max pooling. The decoder uses
     the pooling indices to put values back where they came from, which keeps outlines sharp.
@@ -120,7 +120,7 @@ def segnet(
 
 
 def label_maps(network: keras.Model) -> keras.Model:
-    """Wraps a network, with the same weights, so that it outputs the most likely class.
+    """Wrap a network, with the same weights, so that it outputs the most likely class.
 
     Args:
         network: Outputs logits, float `(batch, height, width, classes)`, at most 256 classes.

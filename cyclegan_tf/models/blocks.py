@@ -60,7 +60,7 @@ class Blocks:
     def convolution(
         self, x: tf.Tensor, channels: int, size: int, name: str, stride: int = 1, **options: Any
     ) -> tf.Tensor:
-        """Adds a convolution; `options` are passed to `Conv2D`, for example `zeros`."""
+        """Add a convolution; `options` are passed to `Conv2D`, for example `zeros`."""
         kind = SpectralConv2D if self.spectral else Conv2D
         kernel = initial_kernel(self.init_weights, self.init_gain)
         return kind(
@@ -70,7 +70,7 @@ class Blocks:
     def enlarged(
         self, x: tf.Tensor, channels: int, size: int, name: str, **options: Any
     ) -> tf.Tensor:
-        """Doubles height and width by the `upsampling` method.
+        """Double height and width by the `upsampling` method.
 
         Args:
             x: Float `(batch, height, width, channels)`.
@@ -89,7 +89,7 @@ class Blocks:
         return self.convolution(x, channels, 3, name, **options)
 
     def normalized(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """Adds the norm, if any."""
+        """Add the norm, if any."""
         if self.norm == "instance" and self.penalized:
             return PenalizedInstanceNormalization(name=f"{name}_norm")(x)
         if self.norm == "instance":
@@ -99,22 +99,22 @@ class Blocks:
         return x
 
     def dropped(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """Adds dropout at rate 0.5."""
+        """Add dropout at rate 0.5."""
         return Dropout(0.5, always=not self.eval_mode, name=f"{name}_dropout")(x)
 
 
 def relu(x: tf.Tensor, name: str) -> tf.Tensor:
-    """Adds max(x, 0)."""
+    """Add max(x, 0)."""
     return keras.layers.ReLU(name=f"{name}_relu")(x)
 
 
 def leaky_relu(x: tf.Tensor, name: str) -> tf.Tensor:
-    """Adds max(x, 0.2 x)."""
+    """Add max(x, 0.2 x)."""
     return keras.layers.LeakyReLU(0.2, name=f"{name}_relu")(x)
 
 
 def initial_kernel(init_weights: str, init_gain: float | None) -> keras.initializers.Initializer:
-    """Creates a kernel initializer as in the published code.
+    """Create a kernel initializer as in the published code.
 
     Args:
         init_weights: `normal`: standard deviation `init_gain`; the others are scaled by

@@ -124,7 +124,7 @@ class DoublingConv2D(keras.layers.Conv2DTranspose):
 
 
 def convolve(images: tf.Tensor, kernel: tf.Tensor, stride: int = 1, zeros: int = 0) -> tf.Tensor:
-    """Convolves images.
+    """Convolve images.
 
     Args:
         images: Float `(batch, height, width, channels)`.
@@ -154,7 +154,7 @@ def _products_pay(images: tf.Tensor, kernel: tf.Tensor) -> bool:
 
 
 def _by_rows(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Convolves with stride 1: convolves with each kernel row separately and adds the results.
+    """Convolve with stride 1: convolve with each kernel row separately and add the results.
 
     The rows become one-row kernels whose results are stacked as channels. A second convolution,
     with a kernel of ones, adds them up: row i is read i rows further down.
@@ -170,7 +170,7 @@ def _by_rows(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def _in_halves(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Convolves with stride 1; splits a single image into its upper and lower half."""
+    """Convolve with stride 1, and split a single image into its upper and lower half."""
     batch, height, width, _ = images.shape
     rows, columns, _, channels = kernel.shape
     if batch != 1 or None in (height, width) or (height - rows) % 2 == 0:
@@ -184,7 +184,7 @@ def _in_halves(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 @tf.custom_gradient
 def _by_products(images: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
-    """Convolves with stride 1; `kernel_gradient` computes the gradient of the kernel."""
+    """Convolve with stride 1; `kernel_gradient` computes the gradient of the kernel."""
 
     def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         of_images = tf.nn.conv2d_transpose(upstream, kernel, tf.shape(images), 1, "VALID")
@@ -194,7 +194,7 @@ def _by_products(images: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
 
 
 def kernel_gradient(images: tf.Tensor, upstream: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Computes the gradient of a kernel of stride 1 as one matrix product per kernel position.
+    """Compute the gradient of a kernel of stride 1 as one matrix product per kernel position.
 
     The upstream gradient is padded to the row length of the images. The pixels that one kernel
     position touches are then contiguous, so nothing has to be copied.

@@ -89,14 +89,14 @@ class CycleGAN(AdversarialTranslator):
     def call(
         self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Translates `(real_a, real_b)` into `(fake_b, fake_a)`."""
+        """Translate `(real_a, real_b)` into `(fake_b, fake_a)`."""
         real_a, real_b = inputs
         fake_b = self.generator_ab(real_a, training=training)
         fake_a = self.generator_ba(real_b, training=training)
         return fake_b, fake_a
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Losses:
-        """Updates the generators, then the discriminators, on one batch.
+        """Update the generators, then the discriminators, on one batch.
 
         Generator gradients treat the discriminators as constants. The discriminators are trained,
         through the image pools, on the fakes generated before the generators' update. Neither
@@ -129,7 +129,7 @@ class CycleGAN(AdversarialTranslator):
     def generator_losses(
         self, real_a: tf.Tensor, real_b: tf.Tensor
     ) -> tuple[Losses, tf.Tensor, tf.Tensor]:
-        """Computes the loss terms of the generators.
+        """Compute the loss terms of the generators.
 
         Args:
             real_a: Float32 `(batch, height, width, channels)` in [-1, 1].
@@ -167,7 +167,7 @@ class CycleGAN(AdversarialTranslator):
     def discriminator_losses(
         self, real_a: tf.Tensor, real_b: tf.Tensor, fake_a: tf.Tensor, fake_b: tf.Tensor
     ) -> Losses:
-        """Computes the loss terms of both discriminators.
+        """Compute the loss terms of both discriminators.
 
         Args:
             real_a: Float32 `(batch, height, width, channels)` in [-1, 1].

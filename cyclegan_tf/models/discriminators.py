@@ -8,7 +8,7 @@ from cyclegan_tf.models.blocks import Blocks, leaky_relu
 
 
 def discriminator(kind: str, layers: int, **options: Any) -> keras.Model:
-    """Builds a discriminator by name.
+    """Build a discriminator by name.
 
     Args:
         kind: `patch` or `pixel`.
@@ -32,7 +32,7 @@ def patch_discriminator(
     name: str = "patch_discriminator",
     **style: Any,
 ) -> keras.Model:
-    """Builds the PatchGAN: a fully convolutional network that scores overlapping patches.
+    """Build the PatchGAN: a fully convolutional network that scores overlapping patches.
 
     All layers are 4x4 with padding 1. With `layers` = 3: C64, C128, C256 of stride 2, then C512
     and the output of stride 1; patches of 70 px, 2,764,737 parameters, 30x30 scores for 256 px.
@@ -74,7 +74,7 @@ def patch_discriminator(
 def pixel_discriminator(
     channels: int = 3, filters: int = 64, name: str = "pixel_discriminator", **style: Any
 ) -> keras.Model:
-    """Builds the 1x1 PatchGAN, which scores the colour of each pixel on its own.
+    """Build the 1x1 PatchGAN, which scores the colour of each pixel on its own.
 
     Args:
         channels: Channels of the input images.

@@ -13,7 +13,7 @@ from cyclegan_tf.models.layers import Blend, ReflectionPadding2D, RequireMultipl
 
 
 def generator(architecture: str, **options: Any) -> keras.Model:
-    """Builds a generator by name.
+    """Build a generator by name.
 
     Args:
         architecture: `resnet_N` or `gated_resnet_N`, with N residual blocks; `unet_N` for
@@ -47,7 +47,7 @@ def resnet_generator(
     name: str = "resnet_generator",
     **style: Any,
 ) -> keras.Model:
-    """Builds the ResNet generator of the CycleGAN paper.
+    """Build the ResNet generator of the CycleGAN paper.
 
     In the paper's notation: c7s1-64, d128, d256, R256 x `blocks`, u128, u64, c7s1-3. With 9
     blocks and 3 channels it has 11,378,179 parameters.
@@ -95,7 +95,7 @@ def gated_resnet_generator(
     name: str = "gated_resnet_generator",
     **style: Any,
 ) -> keras.Model:
-    """Builds a ResNet generator that predicts a mask of the pixels to change.
+    """Build a ResNet generator that predicts a mask of the pixels to change.
 
     It differs from the paper's in three ways, so that short training on small images succeeds:
     the last layer outputs new content and a mask, which are blended into the input (see `Blend`);
@@ -151,7 +151,7 @@ def unet_generator(
     name: str = "unet_generator",
     **style: Any,
 ) -> keras.Model:
-    """Builds the U-Net generator of the pix2pix paper.
+    """Build the U-Net generator of the pix2pix paper.
 
     The encoder halves the image level by level and the decoder doubles it again; skip connections
     join levels of the same size. With 256 px and instance norm it has 54,409,603 parameters.

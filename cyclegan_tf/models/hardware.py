@@ -11,18 +11,18 @@ _NARROW = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2")
 
 
 def has_gpu() -> bool:
-    """Returns whether TensorFlow sees a GPU."""
+    """Return whether TensorFlow sees a GPU."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 
 def has_avx512_only() -> bool:
-    """Returns whether a CPU with 512-bit vectors computes, without a GPU."""
+    """Return whether a CPU with 512-bit vectors computes, without a GPU."""
     return _has_avx512() and not has_gpu()
 
 
 @cache
 def _has_avx512() -> bool:
-    """Reads the CPU flags from Linux; returns False on other systems."""
+    """Read the CPU flags from Linux, and return False on other systems."""
     if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _NARROW:
         return False
     try:

@@ -40,7 +40,7 @@ class ImagePool(tf.Module):
         self.seen = tf.Variable(tf.constant(0, tf.int64), name="seen", **same)
 
     def query(self, images: tf.Tensor) -> tf.Tensor:
-        """Exchanges a batch of new images for a mixture of new and stored ones.
+        """Exchange a batch of new images for a mixture of new and stored ones.
 
         Args:
             images: This replica's part of the global batch, float32
@@ -62,7 +62,7 @@ class ImagePool(tf.Module):
         return tf.ensure_shape(returned, images.shape)
 
     def _exchange(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the images for a global batch, and the new content of the pool."""
+        """Return the images for a global batch, and the new content of the pool."""
         seen = self.seen.read_value()
 
         def step(

@@ -68,7 +68,7 @@ class ReflectionPadding2D(keras.layers.Layer):
 
 
 def reflected(places: tf.Tensor, side: int | tf.Tensor) -> tf.Tensor:
-    """Maps pixel indices into a side by reflection at both ends.
+    """Map pixel indices into a side by reflection at both ends.
 
     The end pixels are not repeated. An index may be further away than the side is long, and a
     side may have a single pixel.
@@ -126,7 +126,7 @@ class RequireMultiple(keras.layers.Layer):
 
 
 def size_multiple(network: keras.Model) -> int:
-    """Returns the number that height and width of a network's input must be multiples of."""
+    """Return the number that height and width of a network's input must be multiples of."""
     multiples = [layer.multiple for layer in network.layers if isinstance(layer, RequireMultiple)]
     return max(multiples, default=1)
 

@@ -36,11 +36,11 @@ class DynamicLossScale(tf.Module):
         self.good_steps = tf.Variable(tf.constant(0, tf.int64), name="good_steps", **same)
 
     def scaled(self, loss: tf.Tensor) -> tf.Tensor:
-        """Returns the scaled loss to differentiate, a float32 scalar."""
+        """Return the scaled loss to differentiate, a float32 scalar."""
         return loss * self.scale
 
     def apply(self, *updates: Update) -> None:
-        """Applies the updates of one step, unless a gradient on any replica is not finite.
+        """Apply the updates of one step, unless a gradient on any replica is not finite.
 
         All of them are skipped in that case. The scale is adjusted once, after the updates, so
         that all gradients are divided by the scale they were computed with.

@@ -12,7 +12,7 @@ GAN_MODES = ("lsgan", "vanilla", "wgangp", "hinge")
 
 
 def adversarial_loss(scores: tf.Tensor, mode: str = "lsgan") -> tf.Tensor:
-    """Computes the adversarial loss of a generator.
+    """Compute the adversarial loss of a generator.
 
     - `lsgan`: the mean of (s - 1)^2.
     - `vanilla`: the cross-entropy of s as a logit with 1, the non-saturating form.
@@ -41,7 +41,7 @@ def adversarial_loss(scores: tf.Tensor, mode: str = "lsgan") -> tf.Tensor:
 def discriminator_loss(
     real_scores: tf.Tensor, fake_scores: tf.Tensor, mode: str = "lsgan"
 ) -> tf.Tensor:
-    """Computes half the sum of a discriminator's losses on real and generated images.
+    """Compute half the sum of a discriminator's losses on real and generated images.
 
     - `lsgan`, `vanilla`: as for the generator, with target 1 for real and 0 for generated images.
     - `wgangp`: the mean of -s and of s.
@@ -86,7 +86,7 @@ def _towards(scores: tf.Tensor, target: float, mode: str) -> tf.Tensor:
 def gradient_penalty(
     judge: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, fake: tf.Tensor, place: tf.Tensor
 ) -> tf.Tensor:
-    """Computes the gradient penalty of a discriminator between real and generated images.
+    """Compute the gradient penalty of a discriminator between real and generated images.
 
     It is the mean over the batch of `(|gradient of the summed scores| - 1)^2`, at a point between
     both images. The official code defines a penalty and never applies it.
@@ -114,7 +114,7 @@ def gradient_penalty(
 
 
 def l1_loss(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """Computes the mean absolute difference, for cycle, identity and pix2pix's L1 losses.
+    """Compute the mean absolute difference, for cycle, identity and pix2pix's L1 losses.
 
     Args:
         images: Float, any shape.
@@ -127,7 +127,7 @@ def l1_loss(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 
 
 def l2_loss(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """Computes the mean squared difference.
+    """Compute the mean squared difference.
 
     Args:
         images: Float, any shape.

@@ -45,7 +45,7 @@ class InstanceNormalization(compat.InstanceNormalization):
 
 
 def _as_a_batch(image: tf.Tensor) -> tf.Tensor:
-    """Normalizes float32 `(1, height, width, channels)`."""
+    """Normalize float32 `(1, height, width, channels)`."""
     channels = image.shape[-1]
     return tf.raw_ops.FusedBatchNormV3(
         x=image,
@@ -58,7 +58,7 @@ def _as_a_batch(image: tf.Tensor) -> tf.Tensor:
 
 
 def _as_one_operation(images: tf.Tensor) -> tf.Tensor:
-    """Normalizes float32 `(batch, height, width, channels)` in the pattern that TensorFlow fuses.
+    """Normalize float32 `(batch, height, width, channels)` in the pattern that TensorFlow fuses.
 
     The pattern needs a scale and an offset. Exact 1 and 0 would be simplified away before, so the
     next float below 1 and a tiny offset replace them; the difference is below rounding.

@@ -49,11 +49,11 @@ class Pix2Pix(AdversarialTranslator):
         self.lambda_l1 = lambda_l1
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Translates images of A."""
+        """Translate images of A."""
         return self.generator_ab(inputs, training=training)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Losses:
-        """Updates the discriminator, then the generator against it, on one batch.
+        """Update the discriminator, then the generator against it, on one batch.
 
         Args:
             data: This replica's part of the pairs `(real_a, real_b)`, each float32
@@ -78,7 +78,7 @@ class Pix2Pix(AdversarialTranslator):
         return self._finish(losses)
 
     def generator_losses(self, real_a: tf.Tensor, real_b: tf.Tensor, fake_b: tf.Tensor) -> Losses:
-        """Computes the loss terms of the generator.
+        """Compute the loss terms of the generator.
 
         Args:
             real_a: Float32 `(batch, height, width, channels)` in [-1, 1].
@@ -98,7 +98,7 @@ class Pix2Pix(AdversarialTranslator):
     def discriminator_losses(
         self, real_a: tf.Tensor, real_b: tf.Tensor, fake_b: tf.Tensor
     ) -> Losses:
-        """Computes the loss terms of the discriminator.
+        """Compute the loss terms of the discriminator.
 
         Args:
             real_a: Float32 `(batch, height, width, channels)` in [-1, 1].

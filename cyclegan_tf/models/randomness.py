@@ -12,7 +12,7 @@ import tensorflow as tf
 def draw(
     distribution: Callable[..., tf.Tensor], shape: tf.Tensor, seed: int, count: tf.Tensor
 ) -> tf.Tensor:
-    """Draws numbers for this replica's part of the global batch.
+    """Draw numbers for this replica's part of the global batch.
 
     Args:
         distribution: A function of shape and `seed`, such as `tf.random.stateless_uniform`.

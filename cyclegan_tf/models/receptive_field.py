@@ -25,7 +25,7 @@ _POINTWISE = (
 
 
 def receptive_radius(network: keras.Model) -> int:
-    """Computes an upper bound of the receptive field's radius.
+    """Compute an upper bound of the receptive field's radius.
 
     The bound assumes that all layers follow one another. Means over the whole image, as in
     instance norm, do not count: see `models.statistics`.

@@ -57,7 +57,7 @@ class GivenNormalization(keras.layers.Layer):
 def with_given_statistics(
     network: keras.Model,
 ) -> tuple[keras.Model, list[GivenNormalization]]:
-    """Copies a network and replaces its norms by `GivenNormalization`.
+    """Copy a network and replace its norms by `GivenNormalization`.
 
     Args:
         network: A functional model.

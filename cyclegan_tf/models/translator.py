@@ -69,7 +69,7 @@ class Translator(keras.Model):
         generator_optimizer: keras.optimizers.Optimizer,
         discriminator_optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
-        """Sets the optimizers.
+        """Set the optimizers.
 
         Args:
             generator_optimizer: Trains all generators, for example `adam(2e-4)`.
@@ -98,7 +98,7 @@ class Translator(keras.Model):
         return ["generator", "discriminator"] if self._discriminator_names else ["generator"]
 
     def trained_variables(self, player: str) -> list[Any]:
-        """Returns the trainable variables of all generators, or all discriminators.
+        """Return the trainable variables of all generators, or all discriminators.
 
         Args:
             player: `generator` or `discriminator`.
@@ -111,7 +111,7 @@ class Translator(keras.Model):
         ]
 
     def state(self) -> dict[str, dict[str, tf.Variable]]:
-        """Returns all variables of a checkpoint, under names that both Keras stacks share.
+        """Return all variables of a checkpoint, under names that both Keras stacks share.
 
         Raises:
             AttributeError: Before `compile`.
@@ -134,7 +134,7 @@ class Translator(keras.Model):
         return tf.convert_to_tensor(compat.raw_variable(self.generator_optimizer.iterations))
 
     def _seed_of(self, purpose: str) -> int:
-        """Returns a separate seed for each use of random numbers."""
+        """Return a separate seed for each use of random numbers."""
         return zlib.crc32(f"{purpose} {self.seed}".encode())
 
     def _differentiable(self, loss: tf.Tensor) -> tf.Tensor:
@@ -146,7 +146,7 @@ class Translator(keras.Model):
     def _update(
         self, player: str, tape: tf.GradientTape, objective: tf.Tensor, losses: Losses
     ) -> Update:
-        """Computes the gradients of an objective, and adds their norm to the metrics.
+        """Compute the gradients of an objective, and add their norm to the metrics.
 
         Args:
             player: `generator` or `discriminator`.
@@ -169,7 +169,7 @@ class Translator(keras.Model):
             optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
     def _finish(self, losses: Losses) -> Losses:
-        """Updates the moving averages, and averages the metrics over the replicas."""
+        """Update the moving averages, and average the metrics over the replicas."""
         replica = tf.distribute.get_replica_context()
         if self.ema:
             replica.merge_call(self._update_averages)
@@ -226,7 +226,7 @@ class AdversarialTranslator(Translator):
         self.lambda_gradient_penalty = lambda_gradient_penalty
 
     def _discriminator_terms(self, name: str, real: tf.Tensor, fake: tf.Tensor) -> Losses:
-        """Computes the loss terms of one discriminator.
+        """Compute the loss terms of one discriminator.
 
         Args:
             name: `discriminator`, or with a domain, such as `discriminator_a`.
@@ -253,7 +253,7 @@ class AdversarialTranslator(Translator):
 
 
 def together(network: keras.Model, *batches: tf.Tensor, remat: bool = False) -> list[tf.Tensor]:
-    """Runs a network on several batches in training mode, concatenated where results are equal.
+    """Run a network on several batches in training mode, concatenated where results are equal.
 
     One large pass is faster than several small ones. Batches are run separately if images differ
     in size, and with batch norm or dropout, whose results depend on the batch. They are

@@ -47,7 +47,7 @@ class Backbone:
         self._kernels[first] = kernel[:, :, ::-1], bias
 
     def __call__(self, image: tf.Tensor, layers: Iterable[str]) -> dict[str, tf.Tensor]:
-        """Computes the features of some layers.
+        """Compute the features of some layers.
 
         Args:
             image: float32 `(1, height, width, 3)`, red, green, blue in [0, 255].
@@ -86,7 +86,7 @@ class Backbone:
 
 
 def kernel_shapes(name: str) -> dict[str, tuple[int, int, int, int]]:
-    """Returns the kernel shapes of a VGG by layer, from the first layer on."""
+    """Return the kernel shapes of a VGG by layer, from the first layer on."""
     shapes, channels = {}, 3
     for block, count in enumerate(BLOCKS[name], 1):
         for number in range(1, count + 1):
@@ -97,7 +97,7 @@ def kernel_shapes(name: str) -> dict[str, tuple[int, int, int, int]]:
 
 
 def check_layers(name: str, layers: Iterable[str]) -> None:
-    """Checks that a VGG has these layers.
+    """Check that a VGG has these layers.
 
     Raises:
         UserError: If a layer is unknown.

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:
-    """Computes the Gram matrix of features: channel correlations, averaged over positions.
+    """Compute the Gram matrix of features: channel correlations, averaged over positions.
 
     Args:
         features: Float `(1, height, width, channels)`.
@@ -29,7 +29,7 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
 
 @tf.custom_gradient
 def _with_itself(rows: tf.Tensor) -> tuple[tf.Tensor, Any]:
-    """Computes `rows^T rows`; its gradient takes one matrix product instead of two."""
+    """Compute `rows^T rows`; its gradient takes one matrix product instead of two."""
 
     def gradient(upstream: tf.Tensor) -> tf.Tensor:
         return tf.matmul(rows, upstream + tf.transpose(upstream))
@@ -38,7 +38,7 @@ def _with_itself(rows: tf.Tensor) -> tuple[tf.Tensor, Any]:
 
 
 def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Computes the mean squared difference of features.
+    """Compute the mean squared difference of features.
 
     Args:
         features: Float, of any shape.
@@ -51,7 +51,7 @@ def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 def style_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Computes the mean squared difference of the Gram matrix.
+    """Compute the mean squared difference of the Gram matrix.
 
     Args:
         features: Float `(1, height, width, channels)`.
@@ -64,7 +64,7 @@ def style_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 def total_variation_loss(image: tf.Tensor) -> tf.Tensor:
-    """Computes half the sum of squared differences to the right and lower neighbour.
+    """Compute half the sum of squared differences to the right and lower neighbour.
 
     The last row and column are not differenced. jcjohnson/neural-style has only the gradient.
 
@@ -98,7 +98,7 @@ def total_variation_loss(image: tf.Tensor) -> tf.Tensor:
 
 
 def with_normalized_gradient(features: tf.Tensor, weight: float) -> tf.Tensor:
-    """Passes features through and scales their gradient to a fixed L1 norm.
+    """Pass features through and scale their gradient to a fixed L1 norm.
 
     The influence of each layer then depends only on its weight. The scaled gradient is not the
     gradient of any function: Adam works with it, but L-BFGS line searches may fail.

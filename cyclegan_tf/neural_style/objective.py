@@ -32,7 +32,7 @@ class Objective:
     options: StyleOptions
 
     def losses(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Computes the weighted loss terms by name.
+        """Compute the weighted loss terms by name.
 
         Args:
             image: float32 `(1, height, width, 3)` in [0, 255].
@@ -70,14 +70,14 @@ class Objective:
         return value + tf.stop_gradient((weight - 1.0) * value)
 
     def compiled(self) -> optimize.Evaluate:
-        """Returns a compiled function from an image to objective, terms and gradient."""
+        """Return a compiled function from an image to objective, terms and gradient."""
         evaluate = _evaluation(self.backbone, self.options)
         return lambda image: evaluate(image, self.content_targets, self.style_targets)
 
 
 @functools.lru_cache(maxsize=1)
 def _evaluation(backbone: Backbone, options: StyleOptions) -> Callable[..., Any]:
-    """Compiles an objective with its targets as arguments, so that many images share it."""
+    """Compile an objective with its targets as arguments, so that many images share it."""
 
     @tf.function(reduce_retracing=True, autograph=False)
     def evaluate(
@@ -98,7 +98,7 @@ def gram_matrices(
     layers: Sequence[str],
     shares: Sequence[float] = (),
 ) -> dict[str, tf.Tensor]:
-    """Averages the Gram matrices of images: the style of one, of several, or of a collection.
+    """Average the Gram matrices of images: the style of one, of several, or of a collection.
 
     Args:
         backbone: Computes features.
@@ -134,5 +134,5 @@ def _check_shares(shares: Sequence[float], count: int) -> None:
 
 
 def to_pixels(image: np.ndarray) -> tf.Tensor:
-    """Converts uint8 `(height, width, 3)` to float32 `(1, height, width, 3)` in [0, 255]."""
+    """Convert uint8 `(height, width, 3)` to float32 `(1, height, width, 3)` in [0, 255]."""
     return tf.cast(image[np.newaxis], tf.float32)

@@ -30,11 +30,11 @@ class AdamState:
 
     @classmethod
     def zeros(cls, image: tf.Tensor) -> "AdamState":
-        """Returns the state before the first step."""
+        """Return the state before the first step."""
         return cls(tf.zeros_like(image), tf.zeros_like(image))
 
     def resized(self, height: int, width: int) -> "AdamState":
-        """Returns the state resized to another size in pixels, for an image pyramid."""
+        """Return the state resized to another size in pixels, for an image pyramid."""
         mean, square = (
             tf.image.resize(moment, (height, width), "bilinear")
             for moment in (self.mean, self.square)
@@ -50,7 +50,7 @@ def adam(
     state: AdamState,
     learning_rate: float = 10.0,
 ) -> tf.Tensor:
-    """Minimizes with Adam, with betas of 0.9 and 0.999 and an epsilon of 1e-8.
+    """Minimize with Adam, with betas of 0.9 and 0.999 and an epsilon of 1e-8.
 
     Keras' Adam is not used because the state must be resized together with the image.
 
@@ -87,7 +87,7 @@ def lbfgs(
     after: AfterIteration,
     corrections: int = 10,
 ) -> tf.Tensor:
-    """Minimizes with SciPy's L-BFGS, with a line search if a step does not decrease the objective.
+    """Minimize with SciPy's L-BFGS, with a line search if a step does not decrease the objective.
 
     Args:
         evaluate: The objective.

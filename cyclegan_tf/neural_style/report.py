@@ -28,7 +28,7 @@ class Recorder:
         self.curve = output.with_name(f"{output.stem}_losses.png")
 
     def __call__(self, progress: Progress) -> None:
-        """Records an iteration."""
+        """Record an iteration."""
         self.latest = progress
         self._losses.append(dict(progress.losses))
         shares = {name.replace("relu", ""): f"{loss:.3g}" for name, loss in progress.losses.items()}

@@ -53,7 +53,7 @@ def stylize(
     style_targets: Mapping[str, tf.Tensor] | None = None,
     on_iteration: Callable[[Progress], None] | None = None,
 ) -> np.ndarray:
-    """Renders the content of an image in the style of others, or synthesizes a texture.
+    """Render the content of an image in the style of others, or synthesize a texture.
 
     Args:
         content: Content image, uint8 `(height, width, 3)`; None for a texture.
@@ -157,7 +157,7 @@ def _start(init: str | np.ndarray, framed: np.ndarray, rng: np.random.Generator)
 
 
 def with_colours_of(content: np.ndarray, painted: np.ndarray) -> np.ndarray:
-    """Combines the colours of one image with the lightness of another of the same size.
+    """Combine the colours of one image with the lightness of another of the same size.
 
     Args:
         content: Provides the colours (Cb, Cr), uint8 `(height, width, 3)`.
@@ -176,7 +176,7 @@ def with_colours_of(content: np.ndarray, painted: np.ndarray) -> np.ndarray:
 
 
 def to_picture(pixels: tf.Tensor) -> np.ndarray:
-    """Converts float32 `(1, height, width, 3)` to uint8 `(height, width, 3)`, with clipping."""
+    """Convert float32 `(1, height, width, 3)` to uint8 `(height, width, 3)`, with clipping."""
     return tf.cast(tf.round(tf.clip_by_value(pixels[0], 0.0, 255.0)), tf.uint8).numpy()
 
 

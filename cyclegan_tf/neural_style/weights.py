@@ -29,12 +29,12 @@ _log = logging.getLogger(__name__)
 def load_backbone(
     backbone: str, backbone_weights: str, pooling: str = "max", seed: int = 0
 ) -> Backbone:
-    """Creates a backbone; see `load_weights` and `Backbone` for arguments and errors."""
+    """Create a backbone; see `load_weights` and `Backbone` for arguments and errors."""
     return Backbone(backbone, load_weights(backbone, backbone_weights, seed), pooling)
 
 
 def load_weights(name: str, source: str, seed: int = 0) -> dict[str, np.ndarray]:
-    """Loads the weights of a VGG without its classifier.
+    """Load the weights of a VGG without its classifier.
 
     Args:
         name: `vgg16` or `vgg19`.
@@ -62,12 +62,12 @@ def load_weights(name: str, source: str, seed: int = 0) -> dict[str, np.ndarray]
 
 
 def has_weights(name: str, source: str) -> bool:
-    """Returns whether `load_weights` would find weights without a download; see its arguments."""
+    """Return whether `load_weights` would find weights without a download; see its arguments."""
     return source == "random" or (_cached(name) if source == "imagenet" else Path(source)).is_file()
 
 
 def random_weights(name: str, seed: int = 0) -> dict[str, np.ndarray]:
-    """Draws filters by He initialization (https://arxiv.org/abs/1502.01852), with zero biases.
+    """Draw filters by He initialization (https://arxiv.org/abs/1502.01852), with zero biases.
 
     Random filters also describe textures: Ustyuzhaninov et al., https://arxiv.org/abs/1606.00021;
     He, Wang and Hopcroft, https://arxiv.org/abs/1606.04801.
@@ -81,7 +81,7 @@ def random_weights(name: str, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def fingerprint(weights: Mapping[str, np.ndarray]) -> str:
-    """Computes the SHA-256 of weights rounded to float16, in the order of their names."""
+    """Compute the SHA-256 of weights rounded to float16, in the order of their names."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         digest.update(name.encode())
@@ -122,7 +122,7 @@ def _from_keras(name: str, path: Path) -> dict[str, np.ndarray]:
 
 
 def _downloaded(name: str) -> dict[str, np.ndarray]:
-    """Loads weights from Keras' cache, or lets Keras download them and verify their checksum."""
+    """Load weights from Keras' cache, or let Keras download them and verify their checksum."""
     if not _cached(name).is_file():
         try:
             socket.create_connection((_HOST, 443), _SECONDS).close()
@@ -137,7 +137,7 @@ def _downloaded(name: str) -> dict[str, np.ndarray]:
 
 
 def _cached(name: str) -> Path:
-    """Returns where Keras stores the weights that it downloads."""
+    """Return where Keras stores the weights that it downloads."""
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     return home / "models" / f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
 

@@ -25,7 +25,7 @@ def unpack(
     max_bytes: int,
     progress: bool = True,
 ) -> int:
-    """Unpacks the images of a data set from a zip file; other files are skipped.
+    """Unpack the images of a data set from a zip file; other files are skipped.
 
     All entries are checked before the first is written. Python's zipfile stops reading an entry
     at its declared size and then reports damage, so limiting the declared sizes limits the bytes
@@ -66,7 +66,7 @@ def unpack(
 def _wanted(
     entries: list[zipfile.ZipInfo], max_files: int, max_bytes: int
 ) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """Checks all entries, and returns the images with their paths in the output."""
+    """Check all entries, and return the images with their paths in the output."""
     if len(entries) > max_files:
         raise UserError(
             f"the archive has {len(entries)} entries, more than `max_files={max_files}`"
@@ -103,7 +103,7 @@ def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
 
 
 def _root(paths: list[PurePosixPath]) -> PurePosixPath:
-    """Finds the folder that contains trainA or train, the outermost if there are several."""
+    """Find the folder that contains trainA or train, the outermost if there are several."""
 
     def parents() -> Iterator[PurePosixPath]:
         for path in paths:

@@ -50,7 +50,7 @@ class Collection:
 
 
 def open_table(folder: Path, table: Path) -> Collection:
-    """Opens a folder of images and a CSV file with their attributes.
+    """Open a folder of images and a CSV file with their attributes.
 
     Args:
         folder: Folder of the images.
@@ -89,7 +89,7 @@ def open_table(folder: Path, table: Path) -> Collection:
 
 
 def open_tfds(name: str) -> Collection:
-    """Opens all splits of a data set of TFDS, in sequence.
+    """Open all splits of a data set of TFDS, in sequence.
 
     Args:
         name: The name in TFDS: `NAME`, `NAME/CONFIG` or `NAME/CONFIG:VERSION`.
@@ -116,7 +116,7 @@ def open_tfds(name: str) -> Collection:
 
 
 def _attributes(features: Mapping[str, Any]) -> dict[str, tuple[tuple[str, ...], Any]]:
-    """Finds scalar features, by name: their path in an example, and their type."""
+    """Find scalar features, by name: their path in an example, and their type."""
     import tensorflow_datasets as tfds
 
     found: dict[str, tuple[tuple[str, ...], Any]] = {}
@@ -156,7 +156,7 @@ def _suffix(encoded: bytes) -> str:
 
 
 def open_collection(data: str, table: str | os.PathLike[str] = "") -> Collection:
-    """Opens a folder with a CSV file, or `tfds:NAME`.
+    """Open a folder with a CSV file, or `tfds:NAME`.
 
     Args:
         data: The folder or the data set.

@@ -15,7 +15,7 @@ DOMAINS = ("trainA", "trainB", "testA", "testB")
 
 
 def domain_folders(data: Path, other: Path | None = None) -> dict[str, Path]:
-    """Finds the domains of a data set.
+    """Find the domains of a data set.
 
     Args:
         data: A folder with trainA and so on, or a folder of images.
@@ -41,7 +41,7 @@ def domain_folders(data: Path, other: Path | None = None) -> dict[str, Path]:
 
 
 def check(folders: Mapping[str, Path], crop_size: int = 256, progress: bool = True) -> Findings:
-    """Checks every image of a data set.
+    """Check every image of a data set.
 
     Args:
         folders: Folders by the names in `DOMAINS`, packed or not; a missing one counts as empty.
@@ -92,7 +92,7 @@ def _same(domains: Mapping[str, DomainContent]) -> list[list[Place]]:
 
 
 def _near(domains: Mapping[str, DomainContent]) -> list[tuple[Place, Place]]:
-    """Finds near duplicates within A and within B, over training and test images together.
+    """Find near duplicates within A and within B, over training and test images together.
 
     A and B may be alike on purpose, such as images and sharpened copies, and are not compared.
     """
@@ -114,6 +114,6 @@ def _near(domains: Mapping[str, DomainContent]) -> list[tuple[Place, Place]]:
 
 
 def default_output(data: Path) -> Path:
-    """Returns the default folder of the report: next to the data."""
+    """Return the default folder of the report: next to the data."""
     full = Path(os.path.normpath(data.absolute()))
     return full.with_name(f"{full.name}_check")

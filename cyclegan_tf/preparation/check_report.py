@@ -16,7 +16,7 @@ _SIDE = 128
 
 
 def table(found: Findings) -> str:
-    """Returns a table with a row for each domain, followed by the findings."""
+    """Return a table with a row for each domain, followed by the findings."""
     head = ("domain", "images", "unreadable", "height", "width", "grey", "modes")
     rows = [head, *(_row(name, content) for name, content in found.domains.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
@@ -31,7 +31,7 @@ def table(found: Findings) -> str:
 
 
 def write_report(folder: Path, found: Findings) -> list[Path]:
-    """Writes `report.json`, `contact_sheet.png` and, if there are any, `duplicates.png`.
+    """Write `report.json`, `contact_sheet.png` and, if there are any, `duplicates.png`.
 
     Args:
         folder: Output folder; created if missing.
@@ -76,7 +76,7 @@ def _row(name: str, content: DomainContent) -> tuple[str, ...]:
 
 
 def _samples(content: DomainContent) -> Sequence[np.ndarray]:
-    """Returns evenly spaced images of a domain, including the first and the last."""
+    """Return evenly spaced images of a domain, including the first and the last."""
     return [_small(content.encoded(name)) for name in spread([*content.prints], _PICTURES)]
 
 

@@ -31,7 +31,7 @@ _STEP, _AGREEING = 1.1, 5
 
 
 def open_detector(name: str) -> Detector:
-    """Opens a face detector.
+    """Open a face detector.
 
     Args:
         name: `photo` for OpenCV's bundled cascade for frontal faces, `anime` for the package

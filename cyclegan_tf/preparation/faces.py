@@ -50,7 +50,7 @@ class _Face:
 def crop_faces(
     source: Path, output: Path, detect: Detector, options: FaceOptions, progress: bool = True
 ) -> Cropped:
-    """Writes a square PNG of every face below a folder, without resizing.
+    """Write a square PNG of every face below a folder, without resizing.
 
     A call with the same arguments resumes an interrupted one, with the same result as without
     interruption. The output's `manifest.jsonl` lists the origin of each crop: the image's name,
@@ -90,7 +90,7 @@ def crop_faces(
 
 
 def square(box: Box, height: int, width: int, margin: float) -> Box:
-    """Returns the square crop around a face.
+    """Return the square crop around a face.
 
     Args:
         box: The face.
@@ -117,7 +117,7 @@ class _Kept:
 
     @classmethod
     def of(cls, output: Path, crops: Ledger, done: Sequence[str]) -> "_Kept":
-        """Reads the crops of earlier runs."""
+        """Read the crops of earlier runs."""
         kept = cls()
         faces = [face for name in done for face in crops.entries[name]["faces"]]
         names = [face["output"] for face in faces if "output" in face]
@@ -137,7 +137,7 @@ class _Kept:
         self._digests.setdefault(digest, name)
 
     def like(self, face: _Face, duplicates: str) -> str | None:
-        """Returns the name of an earlier duplicate, as defined by the option `duplicates`."""
+        """Return the name of an earlier duplicate, as defined by the option `duplicates`."""
         if duplicates == "keep":
             return None
         if face.digest in self._digests or duplicates == "same" or not self._names:
@@ -156,7 +156,7 @@ class _Job:
     kept: _Kept
 
     def write(self, name: str, outcome: list[_Face] | str, found: Cropped) -> None:
-        """Writes an image's crops, and then adds them to the manifest."""
+        """Write an image's crops, and then adds them to the manifest."""
         for before in self.crops.entries.get(name, {}).get("faces", ()):  # Outdated.
             if "output" in before:
                 (self.output / before["output"]).unlink(missing_ok=True)

@@ -29,7 +29,7 @@ class Known:
 
 
 def known_archives() -> dict[str, Known]:
-    """Returns the archives of TFDS' `cycle_gan` by the names of their data sets."""
+    """Return the archives of TFDS' `cycle_gan` by the names of their data sets."""
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_cls("cycle_gan")
@@ -40,7 +40,7 @@ def known_archives() -> dict[str, Known]:
 
 
 def fetch(output: Path, options: FetchOptions, progress: bool = True) -> dict[str, int]:
-    """Downloads and unpacks a data set atomically.
+    """Download and unpack a data set atomically.
 
     Args:
         output: A new folder.
@@ -96,7 +96,7 @@ def _on_disk(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def _downloaded(url: str, folder: Path, max_bytes: int, progress: bool) -> Iterator[BinaryIO]:
-    """Downloads to an unnamed file, which disappears with the process, even if that crashes."""
+    """Download to an unnamed file, which disappears with the process, even if that crashes."""
     import requests  # Like TFDS, for the same proxies and certificates.
 
     if not url.startswith(("http://", "https://")):

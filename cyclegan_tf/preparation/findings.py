@@ -40,11 +40,11 @@ class DomainContent:
         return [name for name, found in self.prints.items() if found.is_grey]
 
     def smaller_than(self, side: int) -> list[str]:
-        """Returns the names of images whose shorter side is below `side` pixels."""
+        """Return the names of images whose shorter side is below `side` pixels."""
         return [n for n, found in self.prints.items() if min(found.height, found.width) < side]
 
     def facts(self) -> dict[str, Any]:
-        """Returns counts, modes, and minimum, median and maximum sizes, for JSON."""
+        """Return counts, modes, and minimum, median and maximum sizes, for JSON."""
         heights, widths = (
             [getattr(found, side) for found in self.prints.values()] for side in ("height", "width")
         )
@@ -92,11 +92,11 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
     def encoded(self, place: Place) -> Path | bytes:
-        """Returns an image's path or encoded bytes."""
+        """Return an image's path or encoded bytes."""
         return self.domains[place[0]].encoded(place[1])
 
     def facts(self) -> dict[str, Any]:
-        """Returns all findings, for JSON."""
+        """Return all findings, for JSON."""
 
         def said(place: Place) -> str:
             return "/".join(place)
@@ -120,7 +120,7 @@ class Findings:
 
 
 def groups(digests: Mapping[Place, bytes]) -> list[list[Place]]:
-    """Returns groups of places with the same digest, of two or more."""
+    """Return groups of places with the same digest, of two or more."""
     together: dict[bytes, list[Place]] = defaultdict(list)
     for place, digest in digests.items():
         together[digest].append(place)
@@ -128,7 +128,7 @@ def groups(digests: Mapping[Place, bytes]) -> list[list[Place]]:
 
 
 def judge(found: Findings, crop_size: int) -> None:
-    """Fills in the errors and warnings.
+    """Fill in the errors and warnings.
 
     Args:
         found: The other findings.

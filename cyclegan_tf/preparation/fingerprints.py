@@ -48,7 +48,7 @@ class Fingerprint:
 
 
 def fingerprint(source: Path | bytes) -> Fingerprint:
-    """Computes the fingerprint of an image, given its path or encoded bytes.
+    """Compute the fingerprint of an image, given its path or encoded bytes.
 
     Raises:
         UnreadableImageError: If the image cannot be decoded.
@@ -66,7 +66,7 @@ def fingerprint(source: Path | bytes) -> Fingerprint:
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """Shrinks an image for comparison.
+    """Shrink an image for comparison.
 
     Args:
         image: uint8 in [0, 255], shape `(height, width, 3)`.
@@ -78,7 +78,7 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
 
 
 def pixel_digest(image: np.ndarray) -> bytes:
-    """Returns a SHA-256 of an image's size and pixels.
+    """Return a SHA-256 of an image's size and pixels.
 
     Args:
         image: uint8, shape `(height, width, channels)`.
@@ -89,7 +89,7 @@ def pixel_digest(image: np.ndarray) -> bytes:
 
 
 def edges(thumbnails: np.ndarray) -> np.ndarray:
-    """Computes edge vectors, which do not depend on brightness and contrast.
+    """Compute edge vectors, which do not depend on brightness and contrast.
 
     Unlike the bits of a difference hash, they are robust to noise in flat areas, which are common
     in drawings.
@@ -108,7 +108,7 @@ def edges(thumbnails: np.ndarray) -> np.ndarray:
 
 
 def near_pairs(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
-    """Finds near duplicates: images saved again, resized, or slightly brighter or darker.
+    """Find near duplicates: images saved again, resized, or slightly brighter or darker.
 
     Compares all pairs. Two images are near if the edge vectors of their thumbnails have a cosine
     similarity of at least `ALIKE`. Mirrored images and crops are not found.

@@ -102,7 +102,7 @@ class PackOptions(Options):
 
 
 def plain(value: object) -> str:
-    """Normalizes an attribute value for comparison: text, with 1 and 0 for true and false.
+    """Normalize an attribute value for comparison: text, with 1 and 0 for true and false.
 
     -1 counts as false, as in the attribute lists of some data sets.
     """

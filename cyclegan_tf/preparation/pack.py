@@ -44,7 +44,7 @@ class _Place(NamedTuple):
 
 
 def pack(data: Path, output: Path, options: PackOptions, progress: bool = True) -> Packed:
-    """Packs each folder of a data set that training uses.
+    """Pack each folder of a data set that training uses.
 
     Every image is decoded once, to skip unreadable files, and stored as the original file.
 
@@ -88,7 +88,7 @@ def pack(data: Path, output: Path, options: PackOptions, progress: bool = True) 
 
 
 def _read(place: _Place) -> bytes | str:
-    """Returns the content of a file, or the error if it is not a readable image."""
+    """Return the content of a file, or the error if it is not a readable image."""
     try:
         encoded = place.files.encoded(place.name)
         content = encoded if isinstance(encoded, bytes) else encoded.read_bytes()
@@ -99,7 +99,7 @@ def _read(place: _Place) -> bytes | str:
 
 
 def _write(folder: Path, pairs: Iterable[tuple[_Place, bytes | str]], max_bytes: int) -> Index:
-    """Writes one packed folder."""
+    """Write one packed folder."""
     pictures: dict[str, int] = {}
     unreadable: dict[str, str] = {}
     bad: list[str] = []

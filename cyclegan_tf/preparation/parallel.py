@@ -22,7 +22,7 @@ def in_order(
     total: int | None = None,
     progress: bool = True,
 ) -> Generator[_Result, None, None]:
-    """Applies a function to every item on all cores.
+    """Apply a function to every item on all cores.
 
     Args:
         work: The function; its exceptions are raised here.

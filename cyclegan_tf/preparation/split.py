@@ -42,7 +42,7 @@ class _Kept:
 def split_collection(
     collection: Collection, output: Path, options: SplitOptions, progress: bool = True
 ) -> Split:
-    """Writes trainA, trainB and, unless `test_fraction` is 0, testA and testB.
+    """Write trainA, trainB and, unless `test_fraction` is 0, testA and testB.
 
     Files are copied unchanged. The test split depends only on pixels and seed, so all copies of an
     image are in the same split, and adding images later moves few others. Images that occur in A
@@ -83,7 +83,7 @@ def split_collection(
 def _copy(
     collection: Collection, folder: Path, options: SplitOptions, progress: bool
 ) -> tuple[list[_Kept], list[str]]:
-    """Copies the readable images to folders A and B; returns them, and errors for the others."""
+    """Copy the readable images to folders A and B, and return them, and errors for the others."""
 
     def keep(chosen: tuple[str, Described]) -> _Kept | str | None:
         domain, image = chosen
@@ -111,7 +111,7 @@ def _copy(
 
 
 def _choose(collection: Collection, options: SplitOptions) -> Iterator[tuple[str, Described]]:
-    """Yields each image with its domain, or with "" if it belongs to neither."""
+    """Yield each image with its domain, or with "" if it belongs to neither."""
     domains = dict(zip(options.value_pair, "AB", strict=True))
     counts = Counter[str]()
     for image in collection.pictures:
@@ -126,7 +126,7 @@ def _choose(collection: Collection, options: SplitOptions) -> Iterator[tuple[str
 
 
 def _divide(folder: Path, kept: list[_Kept], options: SplitOptions) -> dict[str, int]:
-    """Moves the images of A and B to their training and test folders."""
+    """Move the images of A and B to their training and test folders."""
     counts = {}
     for domain in "AB":
         images = [image for image in kept if image.domain == domain]
@@ -152,7 +152,7 @@ def _divide(folder: Path, kept: list[_Kept], options: SplitOptions) -> dict[str,
 
 
 def _for_test(images: list[_Kept], options: SplitOptions) -> set[bytes]:
-    """Selects the images of the test split by their digests; copies stay together."""
+    """Select the images of the test split by their digests; copies stay together."""
     wanted = round(options.test_fraction * len(images))
     copies = Counter(image.digest for image in images)
     seed = options.seed.to_bytes(4, "big")

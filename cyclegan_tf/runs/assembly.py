@@ -196,12 +196,13 @@ def build_generators(config: Config) -> dict[Direction, keras.Model]:
     if segments(config):
         b = class_count(config)
     directions = Direction if model.model == "cyclegan" else (Direction.A2B,)
+    channels = {direction: direction.ordered(a, b) for direction in directions}
     with compat.precision(config.optimizer.precision):
         return {
             direction: generator(
                 model.generator,
-                in_channels=direction.ordered(a, b)[0],
-                out_channels=direction.ordered(a, b)[1],
+                in_channels=source,
+                out_channels=target,
                 filters=model.filters,
                 upsampling=model.upsampling,
                 eval_mode=config.run.eval_mode,
@@ -209,7 +210,7 @@ def build_generators(config: Config) -> dict[Direction, keras.Model]:
                 **own,
                 **_style(config),
             )
-            for direction in directions
+            for direction, (source, target) in channels.items()
         }
 
 

@@ -37,7 +37,7 @@ class Demonstration:
         paint: By direction, the same by neural style, in the style of the first example of the
             target domain; empty without weights.
         channels: Number of channels of the inputs, by direction.
-        names: What people call domains A and B.
+        names: The names of domains A and B that people read.
     """
 
     title: str
@@ -54,7 +54,7 @@ def demonstrate(
     network: Mapping[str, Any],
     examples: int,
 ) -> Demonstration:
-    """Prepares a run for its demo.
+    """Prepare a run for its demo.
 
     Args:
         run: The trained run.
@@ -101,7 +101,7 @@ def demonstrate(
 
 
 def _examples(config: Config, count: int) -> dict[Direction, list[np.ndarray]]:
-    """Reads test images of both domains; none if the data is no longer there."""
+    """Read test images of both domains; none if the data is no longer there."""
     try:
         data = Data.load(config, "test")
     except UserError:

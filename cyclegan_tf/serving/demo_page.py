@@ -47,7 +47,7 @@ def build(
     channels: Mapping[str, int] | None = None,
     names: tuple[str, str] = ("A", "B"),
 ) -> gr.Blocks:
-    """Lays out the page; it opens with the first example already translated.
+    """Lay out the page; it opens with the first example already translated.
 
     Args:
         title: What the model does.
@@ -57,7 +57,7 @@ def build(
         paint: The same by another method, on request, if there is one; may raise `UserError`.
         max_side: Larger images are reduced so that their longer side has this many pixels.
         channels: Number of channels of the images, by direction; 3 by default.
-        names: What people call domains A and B.
+        names: The names of domains A and B that people read.
 
     Returns:
         The page, for `serve`.
@@ -116,7 +116,7 @@ def build(
 def serve(
     page: gr.Blocks, host: str, port: int | None, max_megabytes: int, block: bool = True
 ) -> str:
-    """Serves a page until Ctrl-C.
+    """Serve a page until Ctrl-C.
 
     Args:
         page: What `build` returned.
@@ -159,7 +159,7 @@ def serve(
 def _choices(
     arrows: Mapping[str, str], examples: Mapping[str, Sequence[np.ndarray]]
 ) -> tuple[gr.Radio, gr.File, gr.Gallery]:
-    """Lays out the inputs: the direction, a file, or one of the examples."""
+    """Lay out the inputs: the direction, a file, or one of the examples."""
     directions = list(arrows)
     with gr.Column(scale=1, min_width=240):
         direction = gr.Radio(
@@ -185,7 +185,7 @@ def _choices(
 
 
 def _results(cycles: bool, paints: bool) -> tuple[Any, ...]:
-    """Lays out the results (slider, cycle, neural style, note) and the button for neural style."""
+    """Lay out the results (slider, cycle, neural style, note) and the button for neural style."""
     with gr.Column(scale=2, elem_id="shown"):
         slider = gr.ImageSlider(
             label="Before and after", format="png", interactive=False, elem_id="result"
@@ -213,7 +213,7 @@ def _image(label: str, elem_id: str, visible: bool = True) -> gr.Image:
 
 
 def _told(method: Callable[[Any], np.ndarray], given: Any) -> np.ndarray:
-    """Calls a method and shows a `UserError` on the page."""
+    """Call a method and show a `UserError` on the page."""
     try:
         return method(given)
     except UserError as error:
@@ -229,7 +229,7 @@ def _paint(method: ImageFunction, picture: np.ndarray | None) -> np.ndarray:
 
 
 def _shown(picture: np.ndarray | None) -> Any:
-    """Converts an image for Gradio, which wants grey images without a channel axis."""
+    """Convert an image for Gradio, which wants grey images without a channel axis."""
     if picture is None:
         return None
     return picture[..., 0] if picture.shape[-1] == 1 else picture

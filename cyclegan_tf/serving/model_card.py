@@ -100,7 +100,7 @@ def _signatures(generators: Mapping[str, keras.Model], names: tuple[str, str]) -
 
 
 def _cell(text: str) -> str:
-    """Escapes what Markdown, or HTML inside it, would not show as text in a table."""
+    """Escape what Markdown, or HTML inside it, would not show as text in a table."""
     return re.sub(r"([\\`*_|<>&\[\]])", r"\\\1", text)
 
 

@@ -13,7 +13,7 @@ Gather = Callable[[Sequence[int]], np.ndarray]
 
 
 def make_gather(strategy: tf.distribute.Strategy, workers: Workers) -> Gather:
-    """Creates a function that gathers a few integers from all workers; every worker must call it.
+    """Create a function that gathers a few integers from all workers; every worker must call it.
 
     Returns:
         A function from n integers to int64 of shape `(workers, n)`.
@@ -31,7 +31,7 @@ def make_gather(strategy: tf.distribute.Strategy, workers: Workers) -> Gather:
 
 
 def check_agreement(gather: Gather, workers: Workers, facts: Mapping[str, int]) -> None:
-    """Checks that values are equal on all workers; every worker must call this.
+    """Check that values are equal on all workers; every worker must call this.
 
     Args:
         gather: From `make_gather`.
@@ -70,7 +70,7 @@ _FROM_OTHERS = (
 
 @contextmanager
 def losing_workers(workers: Workers) -> Iterator[None]:
-    """Converts TensorFlow's errors about a lost worker to one that names the worker.
+    """Convert TensorFlow's errors about a lost worker to one that names the worker.
 
     Raises:
         WorkerLost: Instead of TensorFlow's error.

@@ -37,7 +37,7 @@ class Checkpoints:
         self._checkpoint = tf.train.Checkpoint(**{name: dict(v) for name, v in state.items()})
 
     def save(self, step: int) -> None:
-        """Writes a checkpoint, then removes old ones.
+        """Write a checkpoint, then remove old ones.
 
         Args:
             step: Steps taken so far.
@@ -69,7 +69,7 @@ class Checkpoints:
                     )
 
     def _remove_all_but(self, kept: Collection[int]) -> None:
-        """Removes other checkpoints, and leftovers of interrupted saves."""
+        """Remove other checkpoints, and leftovers of interrupted saves."""
         names = set(map(step_name, kept))
         files = [f for f in self._folder.glob("step-*") if f.name.partition(".")[0] not in names]
         # Index files first: without its index, a checkpoint no longer counts.
@@ -77,14 +77,14 @@ class Checkpoints:
             shutil.rmtree(file) if file.is_dir() else file.unlink()
 
     def steps(self) -> list[int]:
-        """Returns the steps of the checkpoints on disk, ascending.
+        """Return the steps of the checkpoints on disk, ascending.
 
         The index is written last, so a checkpoint without one is incomplete and does not count.
         """
         return list(step_files(self._folder, ".index"))
 
     def restore_latest(self) -> int | None:
-        """Restores the newest checkpoint that can be read.
+        """Restore the newest checkpoint that can be read.
 
         Returns:
             Its step, or None without checkpoints.
@@ -107,7 +107,7 @@ class Checkpoints:
         return None
 
     def restore(self, step: int | None = None) -> int:
-        """Restores the checkpoint of a step, by default the newest that can be read.
+        """Restore the checkpoint of a step, by default the newest that can be read.
 
         Returns:
             The step.

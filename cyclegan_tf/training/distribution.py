@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 def make_strategy(
     replicas: int | None, batch_size: int, workers: Workers = Workers(), wait: float = 300.0
 ) -> tf.distribute.Strategy:
-    """Chooses the devices of a run and connects several workers.
+    """Choose the devices of a run and connect several workers.
 
     With several workers, call it before TensorFlow computes anything.
 
@@ -90,7 +90,7 @@ def _joined(
 
 
 def device_name(workers: Workers = Workers()) -> str:
-    """Returns the device of a run, such as `NVIDIA H100 x 2` or `CPU, 2 cores, 2 workers`."""
+    """Return the device of a run, such as `NVIDIA H100 x 2` or `CPU, 2 cores, 2 workers`."""
     gpus = tf.config.list_physical_devices("GPU")
     together = f", {workers.count} workers" if workers.count > 1 else ""
     if not gpus:
@@ -100,7 +100,7 @@ def device_name(workers: Workers = Workers()) -> str:
 
 
 def set_intra_op_threads(threads: int) -> None:
-    """Sets how many CPU threads work within an operation.
+    """Set how many CPU threads work within an operation.
 
     TensorFlow accepts this only before it has computed anything. Later calls have no effect and
     log a warning instead of failing, because only the speed depends on it.

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from cyclegan_tf.errors import UserError
+from cyclegan_tf.errors import UserError, reason
 from cyclegan_tf.training.observers import Observer
 
 _log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def train(
     look_every: int | None = None,
     agree: Callable[[int], int] = int,
 ) -> None:
-    """Trains from `start_step` to `stop_step`.
+    """Train from `start_step` to `stop_step`.
 
     Args:
         take: From `one_by_one` or `in_one_call`.
@@ -110,19 +110,19 @@ def train(
 def _within_memory(
     taken: Iterable[Mapping[str, float]], step: int
 ) -> Iterator[Mapping[str, float]]:
-    """Yields the metrics; converts an out-of-memory error to one that suggests remedies."""
+    """Yield the metrics, and convert an out-of-memory error to one that suggests remedies."""
     try:
         yield from taken
     except tf.errors.ResourceExhaustedError as error:
         raise UserError(
             f"the device ran out of memory after step {step}. Use a smaller `batch_size` or "
             "`crop_size`, `remat`, or `precision=mixed_bfloat16`; another process may also hold "
-            f"the memory. TensorFlow reports: {error.message.splitlines()[0]}"
+            f"the memory. TensorFlow reports: {reason(error)}"
         ) from error
 
 
 def _closing(observer: Observer) -> Callable[..., None]:
-    """Returns an exit callback that closes an observer."""
+    """Return an exit callback that closes an observer."""
 
     def close(kind: object, error: BaseException | None, trace: object) -> None:
         try:
@@ -135,7 +135,7 @@ def _closing(observer: Observer) -> Callable[..., None]:
 
 
 def one_by_one(step: Step) -> Take:
-    """Creates a `Take` that returns to Python after every step."""
+    """Create a `Take` that returns to Python after every step."""
 
     def take(stream: Iterator[Batch], count: int) -> Iterator[dict[str, float]]:
         for _ in range(count):
@@ -148,7 +148,7 @@ def one_by_one(step: Step) -> Take:
 
 
 def in_one_call(step: Step) -> Take:
-    """Creates a `Take` that runs all steps in one graph call: a GPU need not wait for Python."""
+    """Create a `Take` that runs all steps in one graph call: a GPU need not wait for Python."""
     names: list[str] = []
 
     @tf.function(reduce_retracing=True)
@@ -172,7 +172,7 @@ def distributed_step(
     train_step: Step,
     jit_compile: bool = False,
 ) -> Step:
-    """Compiles a training step that runs on every replica of a strategy.
+    """Compile a training step that runs on every replica of a strategy.
 
     Args:
         strategy: The strategy to run in.
@@ -217,7 +217,7 @@ def _check_finite(metrics: Mapping[str, float], step: int, may_overflow: bool) -
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collects SIGTERM and SIGINT; a second one ends the process."""
+    """Collect SIGTERM and SIGINT; a second one ends the process."""
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:

@@ -24,10 +24,10 @@ class Observer(Protocol):
     """Interface of an observer, which is called after every step."""
 
     def after_step(self, step: int, metrics: Metrics) -> None:
-        """Handles the end of a step: `step` steps are done; `metrics` are of the last one."""
+        """Handle the end of a step: `step` steps are done; `metrics` are of the last one."""
 
     def close(self) -> None:
-        """Releases resources; called once, however the run ends."""
+        """Release resources; called once, however the run ends."""
 
 
 class ProgressBar:
@@ -129,7 +129,7 @@ class Clock:
 
 
 def tensorboard_writer(folder: Path) -> tf.summary.SummaryWriter:
-    """Creates a summary writer for a TensorBoard folder.
+    """Create a summary writer for a TensorBoard folder.
 
     Raises:
         OSError: If the folder cannot be written.
@@ -200,7 +200,7 @@ class SamplePictures:
             self.show(step)
 
     def show(self, step: int) -> None:
-        """Renders and writes the sheet of a step now."""
+        """Render and write the sheet of a step now."""
         sheet = self._draw()
         write_image(self._folder / f"{step_name(step)}.png", sheet)
         with _writing(self._writer, step):
@@ -212,7 +212,7 @@ class SamplePictures:
 
 @contextlib.contextmanager
 def _writing(writer: tf.summary.SummaryWriter, step: int) -> Iterator[None]:
-    """Directs `tf.summary` to a writer at a step.
+    """Direct `tf.summary` to a writer at a step.
 
     Pass arrays, not Python numbers: TensorFlow caches a tensor for each Python number forever,
     which would fill the memory in a long run.
@@ -223,7 +223,7 @@ def _writing(writer: tf.summary.SummaryWriter, step: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _like_a_file() -> Iterator[None]:
-    """Converts errors of TensorBoard's writer to `OSError`."""
+    """Convert errors of TensorBoard's writer to `OSError`."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -239,7 +239,7 @@ class _Speed:
         self._seconds: float | None = None
 
     def after_step(self) -> float:
-        """Returns the speed, or 0 after the first step, which includes compilation."""
+        """Return the speed, or 0 after the first step, which includes compilation."""
         now = time.monotonic()
         last, self._last = self._last, now
         if last is None:

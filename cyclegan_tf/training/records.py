@@ -11,7 +11,7 @@ import numpy as np
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Returns the object in a JSON file, or None if the file is missing or damaged."""
+    """Return the object in a JSON file, or None if the file is missing or damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -20,14 +20,14 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def read_clock(path: Path) -> dict[str, Any] | None:
-    """Returns the record of `observers.Clock`, or None if it is missing or damaged."""
+    """Return the record of `observers.Clock`, or None if it is missing or damaged."""
     found = read_json(path) or {}
     kinds = ("step", "seconds", "device")
     return {kind: found[kind] for kind in kinds} if all(k in found for k in kinds) else None
 
 
 def read_metrics(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Reads the file of `observers.MetricsLog`.
+    """Read the file of `observers.MetricsLog`.
 
     Args:
         path: The file, which may be missing. Lines that are not JSON objects with a step are
@@ -54,7 +54,7 @@ def read_metrics(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def read_line(line: str) -> tuple[int, dict[str, float]] | None:
-    """Parses a line of `observers.MetricsLog`.
+    """Parse a line of `observers.MetricsLog`.
 
     Returns:
         The step and the metrics by name, or None if the line is not a JSON object with a step,
@@ -76,12 +76,12 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def step_name(step: int) -> str:
-    """Returns the name of a step's files and folders, without a suffix."""
+    """Return the name of a step's files and folders, without a suffix."""
     return f"step-{step:08d}"
 
 
 def step_files(folder: Path, suffix: str) -> dict[int, Path]:
-    """Finds the files in a folder that are named after a step, see `step_name`.
+    """Find the files in a folder that are named after a step, see `step_name`.
 
     Args:
         folder: The folder, which may be missing.

@@ -15,7 +15,7 @@ def learning_rate(
     decay_epochs: int,
     decay_every: int = 50,
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Creates the learning rate of an optimizer.
+    """Create the learning rate of an optimizer.
 
     Args:
         schedule: `linear`, `step`, `cosine` or `constant`.
@@ -55,12 +55,12 @@ class _EpochDecay(keras.optimizers.schedules.LearningRateSchedule):
             setattr(self, name, value)
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """Returns the rate of a zero-based step, an integer scalar, as a float32 scalar."""
+        """Return the rate of a zero-based step, an integer scalar, as a float32 scalar."""
         epoch = tf.cast(step, tf.int64) // self.steps_per_epoch
         return self.initial * self.factor(epoch)
 
     def factor(self, epoch: tf.Tensor) -> tf.Tensor:
-        """Returns the factor of a zero-based epoch, int64, as float32."""
+        """Return the factor of a zero-based epoch, int64, as float32."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Workers:
         return [a for i, a in enumerate(self.addresses) if i != self.index]
 
     def meet(self, seconds: float) -> None:
-        """Waits until every other worker listens at its address.
+        """Wait until every other worker listens at its address.
 
         TensorFlow would wait for an hour without reporting which worker is missing.
 
@@ -72,7 +72,7 @@ class Workers:
 
 
 def find_workers(environment: Mapping[str, str] = os.environ) -> Workers:
-    """Reads `TF_CONFIG`: addresses by role in `cluster`, and this process' index in `task`.
+    """Read `TF_CONFIG`: addresses by role in `cluster`, and this process' index in `task`.
 
     Args:
         environment: Environment variables by name.
@@ -115,7 +115,7 @@ def find_workers(environment: Mapping[str, str] = os.environ) -> Workers:
 
 
 def absent(addresses: list[str]) -> list[str]:
-    """Returns the addresses at which no worker answers."""
+    """Return the addresses at which no worker answers."""
     return [address for address in addresses if not _answers(address)]
 
 
@@ -149,7 +149,7 @@ def _answers(address: str) -> bool:
 
 @contextmanager
 def _listening(address: str) -> Iterator[None]:
-    """Listens at the port that TensorFlow will use, so that other workers see this process."""
+    """Listen at the port that TensorFlow will use, so that other workers see this process."""
     port = _split(address)[1]
     try:
         listener = socket.create_server(("", port), backlog=64)

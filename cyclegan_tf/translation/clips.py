@@ -30,7 +30,7 @@ Process = Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
 
 
 def convert_clip(source: Path, target: Path, channels: int, process: Process) -> None:
-    """Processes the frames of a clip and writes them, with the same timing, to another.
+    """Process the frames of a clip and write them, with the same timing, to another.
 
     Args:
         source: An animated GIF or a video.
@@ -51,7 +51,7 @@ def convert_clip(source: Path, target: Path, channels: int, process: Process) ->
 
 
 def count_frames(source: Path) -> int | None:
-    """Returns the number of frames in a clip, or None if its header lacks it.
+    """Return the number of frames in a clip, or None if its header lacks it.
 
     Raises:
         UnreadableImageError: If it cannot be read.
@@ -130,7 +130,7 @@ def _convert_video(
 
 
 def _upright(frame: Any, channels: int) -> np.ndarray:
-    """Returns a frame's pixels, rotated as its metadata specifies."""
+    """Return a frame's pixels, rotated as its metadata specifies."""
     pixels = from_pillow(frame.to_image(), channels)
     return np.rot90(pixels, frame.rotation // 90)
 

@@ -33,7 +33,7 @@ def translate_files(
     about: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> Translated:
-    """Translates an image or a clip, or all of them in a folder and its subfolders.
+    """Translate an image or a clip, or all of them in a folder and its subfolders.
 
     A call with the same arguments resumes after an interruption and skips finished files. The
     output's `manifest.jsonl` lists written and failed files, see `ledger.Ledger`.
@@ -84,7 +84,7 @@ def translate_files(
 
 
 def _changing_results(options: TranslationOptions) -> dict[str, Any]:
-    """Returns the options that all translations in a folder must share.
+    """Return the options that all translations in a folder must share.
 
     `batch_size` is not among them: it changes results only by rounding, and users may have to
     reduce it midway if memory runs out.
@@ -104,7 +104,7 @@ def _check_labels(generator: keras.Model, options: TranslationOptions) -> None:
 
 
 def _digest(generator: keras.Model) -> str:
-    """Returns a hash that identifies a generator's weights."""
+    """Return a hash that identifies a generator's weights."""
     digest = hashlib.sha256()
     for weights in generator.get_weights():
         digest.update(np.ascontiguousarray(weights).data)

@@ -26,7 +26,7 @@ class Flicker:
         self._changes = np.zeros(2)
 
     def see(self, frame: np.ndarray, translated: np.ndarray) -> None:
-        """Adds the next frame and its translation, uint8 `(height, width, channels)`."""
+        """Add the next frame and its translation, uint8 `(height, width, channels)`."""
         if self._last is not None:
             pairs = zip(self._last, (frame, translated), strict=True)
             self._changes += [_change(before, after).mean() for before, after in pairs]
@@ -39,7 +39,7 @@ class Flicker:
 
 
 def smoother(strength: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Creates a function that smooths flicker in static regions of a clip.
+    """Create a function that smooths flicker in static regions of a clip.
 
     The difference between translation and blurred frame is averaged over frames; n frames back
     the weight is `strength ** n`. This also averages the input's noise, but keeps slow changes
@@ -79,7 +79,7 @@ def smoother(strength: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
 
 
 def _stillness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Returns how static each pixel is, from 0 to 1, `(height, width, 1)`."""
+    """Return how static each pixel is, from 0 to 1, `(height, width, 1)`."""
     own = _change(before, after).max(axis=-1, keepdims=True) / _MOVED
     nearby = _change(_nearby_mean(before), _nearby_mean(after)).max(axis=-1, keepdims=True)
     return np.exp(-(own**2) - (nearby / _MOVED_NEARBY) ** 2)

@@ -85,7 +85,7 @@ class Job:
         self._quiet = not progress
 
     def run(self, tasks: Sequence[Task], failures: dict[str, str]) -> Translated:
-        """Translates tasks.
+        """Translate tasks.
 
         Args:
             tasks: Files to translate.
@@ -194,7 +194,7 @@ class Job:
         self._succeed(task, flicker=flicker.ratio)
 
     def _smoothed(self, frames: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yields frames and their translations."""
+        """Yield frames and their translations."""
         smoothed = smoother(self._options.smoothing)
         for first in frames:
             count = self._network.batch_size(first.shape[0] * first.shape[1])

